@@ -1,0 +1,116 @@
+"""Where things stand in the repository: its root, its chapters, and the chapter a person means by a short name.
+
+Every command starts from these three questions, so they are answered once, here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from userops.errors import CourseError
+
+CHAPTER_NAME: Final = re.compile(r"ch(?P<number>\d{2})_(?P<word>[a-z0-9_]+)")
+LANGUAGES: Final = ("en", "zh")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The folders of one checkout."""
+
+    root: Path
+
+    @property
+    def solutions(self) -> Path:
+        return self.root / "solutions"
+
+    @property
+    def datasets(self) -> Path:
+        """The tables, or the folder that ``USEROPS_DATA`` names instead."""
+        return Path(os.environ.get("USEROPS_DATA", self.root / "datasets"))
+
+    @property
+    def feedback(self) -> Path:
+        """Where a self-learner's feedback pages are written (git-ignored)."""
+        return self.root / ".userops" / "feedback"
+
+    def source(self, chapter: str) -> Path:
+        """The chapter's source in both languages."""
+        return self.solutions / f"{chapter}.md"
+
+    def notebook(self, chapter: str, lang: str) -> Path:
+        """The learner's notebook of a chapter in one language."""
+        return self.root / "notebooks" / lang / chapter / f"{chapter}.ipynb"
+
+    def chapters(self) -> list[str]:
+        """Every chapter's id, in order: ``["ch00_orientation", "ch01_metrics", ...]``."""
+        return sorted(
+            path.stem for path in self.solutions.glob("ch*.md") if CHAPTER_NAME.fullmatch(path.stem)
+        )
+
+    def chapter(self, name: str) -> str:
+        """Return the chapter that ``name`` means: ``ch01``, ``1``, ``metrics`` or ``ch01_metrics``.
+
+        Raises:
+            CourseError: no chapter, or more than one, answers to the name.
+        """
+        return _match(name, self.chapters())
+
+
+def repository(start: Path | None = None) -> Repository:
+    """Find the checkout around ``start`` (the current folder), else the one this package belongs to.
+
+    Raises:
+        CourseError: neither is inside a checkout of the course.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+        if (folder / "solutions").is_dir() and (folder / "userops" / "__init__.py").is_file():
+            return Repository(folder)
+    raise CourseError(
+        f"{here} is not inside the course's folder: change to the folder that holds solutions/ and notebooks/, and try again."
+    )
+
+
+def _match(name: str, chapters: Sequence[str]) -> str:
+    wanted = name.strip().lower().removesuffix(".ipynb").removesuffix(".md").replace("-", "_").strip("/")
+    if not chapters:
+        raise CourseError(
+            "there is no chapter in solutions/: this checkout is incomplete; get a fresh copy of the course."
+        )
+    if wanted in chapters:
+        return wanted
+    if re.fullmatch(r"(ch|chapter[ _]?)?\d{1,2}", wanted):
+        number = int(re.sub(r"\D", "", wanted))
+        found = [chapter for chapter in chapters if int(chapter[2:4]) == number]
+    else:
+        found = [
+            c for c in chapters if wanted and (c.startswith(wanted) or c.split("_", 1)[1].startswith(wanted))
+        ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CourseError(f"“{name}” could mean {_either(found)}: say which.")
+    nearest = _nearest(wanted, chapters)
+    raise CourseError(
+        f"there is no chapter “{name}”: did you mean {nearest}? (All chapters: {', '.join(chapters)}.)"
+    )
+
+
+def _nearest(wanted: str, chapters: Sequence[str]) -> str:
+    """The chapter whose number, word or whole id looks most like ``wanted``."""
+
+    def likeness(chapter: str) -> float:
+        parts = (chapter, chapter.split("_")[0], chapter.split("_", 1)[1], *chapter.split("_")[1:])
+        return max(difflib.SequenceMatcher(None, wanted, part).ratio() for part in parts)
+
+    return max(chapters, key=likeness)
+
+
+def _either(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + f" or {names[-1]}"
