@@ -11,12 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from autograder.build import notebook_path
+from autograder.source import SOURCES, chapter_paths, find_root
 from userops.errors import CourseError
-
-CHAPTER_NAME: Final = re.compile(r"ch(?P<number>\d{2})_(?P<word>[a-z0-9_]+)")
-LANGUAGES: Final = ("en", "zh")
 
 
 @dataclass(frozen=True)
@@ -24,10 +22,6 @@ class Repository:
     """The folders of one checkout."""
 
     root: Path
-
-    @property
-    def solutions(self) -> Path:
-        return self.root / "solutions"
 
     @property
     def datasets(self) -> Path:
@@ -41,17 +35,15 @@ class Repository:
 
     def source(self, chapter: str) -> Path:
         """The chapter's source in both languages."""
-        return self.solutions / f"{chapter}.md"
+        return self.root / SOURCES / f"{chapter}.md"
 
     def notebook(self, chapter: str, lang: str) -> Path:
         """The learner's notebook of a chapter in one language."""
-        return self.root / "notebooks" / lang / chapter / f"{chapter}.ipynb"
+        return notebook_path(self.root, chapter, lang)
 
     def chapters(self) -> list[str]:
         """Every chapter's id, in order: ``["ch00_orientation", "ch01_metrics", ...]``."""
-        return sorted(
-            path.stem for path in self.solutions.glob("ch*.md") if CHAPTER_NAME.fullmatch(path.stem)
-        )
+        return [path.stem for path in chapter_paths(self.root)]
 
     def chapter(self, name: str) -> str:
         """Return the chapter that ``name`` means: ``ch01``, ``1``, ``metrics`` or ``ch01_metrics``.
@@ -68,13 +60,7 @@ def repository(start: Path | None = None) -> Repository:
     Raises:
         CourseError: neither is inside a checkout of the course.
     """
-    here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
-        if (folder / "solutions").is_dir() and (folder / "userops" / "__init__.py").is_file():
-            return Repository(folder)
-    raise CourseError(
-        f"{here} is not inside the course's folder: change to the folder that holds solutions/ and notebooks/, and try again."
-    )
+    return Repository(find_root(start))
 
 
 def _match(name: str, chapters: Sequence[str]) -> str:
