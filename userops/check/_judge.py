@@ -1,0 +1,140 @@
+"""The order in which an answer is judged: right, a known misconception, unusable, not yet."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from userops._language import t
+from userops.check._error import CheckError, fail, not_attempted
+from userops.check._plain import Unreadable, describe, unwrap
+
+Wrong = Mapping[str, tuple[Any, str]]
+Compare = Callable[[Any, Any], str | None]
+"""Takes what came and what was wanted; returns None if they agree, else the sentence for the learner."""
+
+
+def judge(got: Any, want: Any, wrong: Wrong, compare: Compare, hint: str | None = None) -> None:
+    """Compare ``got`` with ``want``, then with each known misconception, and raise the fitting CheckError.
+
+    Raises:
+        CheckError: ``got`` is not right.
+        ValueError, TypeError: the test itself is malformed (``wrong`` is not ``{key: (value, message)}``).
+    """
+    _validate(wrong)
+    problem = verdict(got, want, compare)
+    if problem is None:
+        return
+    for key, (value, message) in wrong.items():
+        if matches(got, value, compare):
+            fail(message, misconception=key)
+    unusable(got)
+    fail(problem if hint is None else f"{problem}\n{hint}")
+
+
+def verdict(got: Any, want: Any, compare: Compare) -> str | None:
+    """Return None if ``got`` is right, else a generic sentence; nothing a learner hands in can break it."""
+    try:
+        return compare(unwrap(got), want)
+    except CheckError:
+        raise
+    except Unreadable as problem:
+        return str(problem)
+    except Exception:
+        return t(
+            f"Your answer could not be read: it is {describe(got)}. Hand in the form the exercise describes.",
+            f"读不懂你的答案：它是{describe(got)}。请按练习要求的形式作答。",
+        )
+
+
+def matches(got: Any, value: Any, compare: Compare) -> bool:
+    """Tell whether ``got`` is what a wrong idea gives: a value, or a predicate of what came."""
+    try:
+        if callable(value) and not isinstance(value, type):
+            return bool(value(got))
+        return compare(unwrap(got), value) is None
+    except CheckError:
+        raise
+    except Exception:
+        return False
+
+
+def unusable(got: Any) -> None:
+    """Raise the special message for things that are no answer at all.
+
+    Raises:
+        CheckError: ``got`` is None, an ellipsis, a function, an iterator, a module, an exception …
+    """
+    if (
+        got is Ellipsis
+        or got is NotImplemented
+        or isinstance(got, NotImplementedError)
+        or got is NotImplementedError
+    ):
+        fail(not_attempted(), state="not_attempted")
+    if got is None:
+        fail(
+            t(
+                "The answer is None: nothing came back. Does the function end with `return`, and does the cell "
+                "assign the result? Methods such as `list.sort()` or `inplace=True` return None.",
+                "答案是 None，也就是什么都没有返回。函数末尾写了 `return` 吗？结果赋值了吗？"
+                "`list.sort()` 和 `inplace=True` 这类写法返回的就是 None。",
+            )
+        )
+    if isinstance(got, type):
+        fail(
+            t(
+                f"You handed in the type {got.__name__} itself, not a value of it.",
+                f"你交的是类型 {got.__name__} 本身，而不是一个具体的值。",
+            )
+        )
+    if isinstance(got, types.ModuleType):
+        fail(
+            t(
+                f"You handed in the module {got.__name__}, not a result.",
+                f"你交的是模块 {got.__name__}，而不是计算结果。",
+            )
+        )
+    if isinstance(
+        got, (types.GeneratorType, map, filter, zip, enumerate, types.CoroutineType)
+    ) or _is_iterator(got):
+        fail(
+            t(
+                "You handed in an iterator, which has not produced its values yet. Wrap it in `list(...)`.",
+                "你交的是迭代器，它还没有产生具体的值。请用 `list(...)` 把它变成列表。",
+            )
+        )
+    if isinstance(got, BaseException):
+        fail(
+            t(
+                f"You handed in an error ({type(got).__name__}), not a result. Did `return` stand where `raise` should?",
+                f"你交的是一个异常（{type(got).__name__}），而不是结果。是不是该用 `raise` 的地方写成了 `return`？",
+            )
+        )
+    if callable(got) and not isinstance(got, (pd.DataFrame, pd.Series, pd.Index, np.ndarray)):
+        name = getattr(got, "__name__", None)
+        name = name if isinstance(name, str) and name.isidentifier() else None
+        call = f"`{name}(...)`" if name else "`f(...)`"
+        fail(
+            t(
+                f"You handed in the function itself, not its result. Call it: {call}.",
+                f"你交的是函数本身，而不是它的结果。请调用它：{call}。",
+            )
+        )
+
+
+def _is_iterator(got: Any) -> bool:
+    # Only the type is asked, so that a strange __getattr__ is never run.
+    return hasattr(type(got), "__next__") and hasattr(type(got), "__iter__")
+
+
+def _validate(wrong: Wrong) -> None:
+    for key, entry in wrong.items():
+        if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], str)):
+            raise TypeError(
+                f"wrong[{key!r}] must be (value or predicate, message), not {type(entry).__name__}"
+            )
