@@ -25,6 +25,8 @@ import nbformat
 from nbformat import NotebookNode
 from traitlets.config import Config
 
+from autograder.lints import lint
+from autograder.problems import Problem
 from autograder.source import (
     CHAPTER_NAME,
     CODE_STUB,
@@ -56,6 +58,15 @@ _METADATA: Final = {
     },
 }
 _CELL_ID_LENGTH: Final = 64  # nbformat's limit
+
+
+class BadSource(CourseError):
+    """Chapters that cannot be built; ``problems`` says what to mend, place by place."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        places = "\n".join(str(problem) for problem in problems)
+        super().__init__(f"{len(problems)} place(s) to mend before the notebooks can be built:\n{places}")
 
 
 @dataclass
@@ -273,8 +284,12 @@ def build(
 
 
 def _lint(chapters: Iterable[Chapter], *, strict: bool) -> list[str]:
-    """Return warnings; raise one CourseError that lists every error."""
-    return []
+    """Return the warnings; raise one error that lists everything that stops the build."""
+    problems = [problem for chapter in chapters for problem in lint(chapter)]
+    fatal = [p for p in problems if strict or p.level == "error"]
+    if fatal:
+        raise BadSource(fatal)
+    return [str(problem) for problem in problems]
 
 
 def _show(root: Path, path: Path) -> str:

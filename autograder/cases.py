@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from autograder.source import (
-    CODE_STUB,
     Cell,
     Chapter,
     Exercise,
@@ -34,6 +33,7 @@ from autograder.source import (
     chapter_paths,
     find_root,
     read_chapter,
+    stub,
 )
 from userops._language import LANGUAGES
 from userops.errors import CourseError
@@ -193,22 +193,6 @@ def run_untouched(chapter: Chapter, lang: str) -> list[Graded]:
             elif cell.kind == "worked":
                 _run(cell, chapter, names, strict=False)
     return graded
-
-
-def stub(cell: Cell) -> str:
-    """What a learner finds in a solution cell: the answer's region replaced by the stub."""
-    out: list[str] = []
-    inside, found = False, False
-    for line in cell.source.split("\n"):
-        if "BEGIN SOLUTION" in line:
-            indent = line[: len(line) - len(line.lstrip())]
-            out += [indent + stub_line for stub_line in CODE_STUB.split("\n")]
-            inside, found = True, True
-        elif "END SOLUTION" in line:
-            inside = False
-        elif not inside:
-            out.append(line)
-    return "\n".join(out) if found else CODE_STUB
 
 
 def _run_exercise(chapter: Chapter, lang: str, exercise: Exercise, names: Namespace) -> Iterator[CaseResult]:

@@ -175,6 +175,34 @@ class Chapter:
         return tuple(found)
 
 
+def stub(cell: Cell) -> str:
+    """What a learner finds in a solution cell: the answer's region replaced by the stub.
+
+    nbgrader makes the real stub; this one is for reading and running a cell on its own.
+    """
+    return _without_region(cell.source, "SOLUTION", CODE_STUB.split("\n"), default=CODE_STUB)
+
+
+def visible(cell: Cell) -> str:
+    """A test cell as a learner sees it, without its hidden tests."""
+    return _without_region(cell.source, "HIDDEN TESTS", [], default=cell.source)
+
+
+def _without_region(source: str, what: str, instead: list[str], *, default: str) -> str:
+    out: list[str] = []
+    inside = found = False
+    for line in source.split("\n"):
+        if f"BEGIN {what}" in line:
+            indent = line[: len(line) - len(line.lstrip())]
+            out += [indent + text for text in instead]
+            inside = found = True
+        elif f"END {what}" in line:
+            inside = False
+        elif not inside:
+            out.append(line)
+    return "\n".join(out) if found else default
+
+
 def find_root(start: Path | None = None) -> Path:
     """Return the course's folder: the nearest one above ``start`` (default: here) that holds chapters.
 
