@@ -5,6 +5,7 @@ An instructor's whole working state lives in the git-ignored folder ``course/``;
 """
 
 import os
+import sysconfig
 from pathlib import Path
 
 from autograder.source import CODE_STUB, TEXT_STUB
@@ -38,6 +39,11 @@ c.CourseDirectory.ignore = [
 # The same stubs as the build's: one release, whoever makes it.
 c.ClearSolutions.code_stub = {"python": CODE_STUB}
 c.ClearSolutions.text_stub = TEXT_STUB
+
+# nbgrader starts `alembic` by name, which is not found when the environment is used without being activated.
+_scripts = sysconfig.get_path("scripts")
+if _scripts not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = os.pathsep.join([_scripts, os.environ.get("PATH", os.defpath)])
 
 # What kernels inherit. Kernels side by side on all cores are slower than one thread each (OpenMP spins), and
 # load() finds the tables wherever the notebook stands.

@@ -81,7 +81,7 @@ def complaints(cell: NotebookNode, tests: frozenset[int] = frozenset()) -> list[
         tests: execution counts of all test cells, whose lines are not shown (see ``test_counts``).
     """
     return [
-        Complaint(output.ename, _plain(output.evalue), _own_line(output.traceback, tests))
+        Complaint(output.ename, _message(output.evalue), _own_line(output.traceback, tests))
         for output in cell.get("outputs", [])
         if output.output_type == "error"
     ]
@@ -127,6 +127,11 @@ def _own_line(traceback: list[str], tests: frozenset[int]) -> str | None:
 def _is_own(item: str, tests: frozenset[int]) -> bool:
     match = _FRAME.match(_plain(item))
     return bool(match and match["cell"] and int(match["cell"]) not in tests)
+
+
+def _message(text: str) -> str:
+    """An error's message; a syntax error names a temporary file that means nothing to a reader."""
+    return re.sub(r"\(\d+\.py, (line \d+)\)", r"(\1)", _plain(text))
 
 
 def _plain(text: str) -> str:

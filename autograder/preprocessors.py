@@ -29,7 +29,8 @@ from nbgrader.utils import is_grade
 from traitlets import Integer
 
 from autograder.outcome import hide_tests, settle
-from autograder.restore import TrueCell, restore
+from autograder.restore import restore
+from autograder.truth import from_gradebook
 
 Resources = dict[str, Any]
 
@@ -42,7 +43,7 @@ class RestoreCells(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         ids = resources["nbgrader"]
         with Gradebook(ids["db_url"]) as gradebook:
-            truth = _from_gradebook(gradebook, ids["notebook"], ids["assignment"])
+            truth = from_gradebook(gradebook, ids["notebook"], ids["assignment"])
         order = self._order(ids["assignment"], ids["notebook"])
         truth.sort(key=lambda cell: order.get(cell.grade_id, len(order)))
         for change in restore(nb, truth):
@@ -60,24 +61,6 @@ class RestoreCells(NbGraderPreprocessor):
             return {}
         ids = (cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells)
         return {grade_id: place for place, grade_id in enumerate(ids) if grade_id}
-
-
-def _from_gradebook(gradebook: Gradebook, notebook_id: str, assignment_id: str) -> list[TrueCell]:
-    notebook = gradebook.find_notebook(notebook_id, assignment_id)
-    points = {cell.name: float(cell.max_score) for cell in notebook.grade_cells}
-    solutions = {cell.name for cell in notebook.solution_cells}
-    return [
-        TrueCell(
-            grade_id=cell.name,
-            cell_type=cell.cell_type,
-            source=cell.source,
-            grade=cell.name in points,
-            solution=cell.name in solutions,
-            locked=cell.locked,
-            points=points.get(cell.name, 0.0),
-        )
-        for cell in notebook.source_cells
-    ]
 
 
 class RunCells(Execute):

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.nbgraderformat import SCHEMA_VERSION
-from nbgrader.utils import compute_checksum
+from nbgrader.utils import compute_checksum, is_locked
 
 # The sentences stand in both languages: which one the learner reads is not known for certain here.
 PUT_BACK: Final = "> **This cell was missing and has been put back: `{grade_id}`**  ·  **这个单元格原本缺失，已经补回：`{grade_id}`**"
@@ -80,7 +80,7 @@ def true_cells(notebook: NotebookNode) -> list[TrueCell]:
             source=cell.source,
             grade=cell.metadata.nbgrader.get("grade", False),
             solution=cell.metadata.nbgrader.get("solution", False),
-            locked=cell.metadata.nbgrader.get("locked", False),
+            locked=is_locked(cell),
             points=float(cell.metadata.nbgrader.get("points", 0)),
         )
         for cell in notebook.cells
