@@ -13,6 +13,7 @@ from autograder.source import Cell, Chapter
 _CODE: Final = "\u25a1"  # stands for what is not prose (code, formulas): neither Chinese nor Latin
 _CHINESE: Final = re.compile(f"[{CJK}]")
 _WORD: Final = re.compile(r"[A-Za-z]{2,}")
+_YEAR: Final = re.compile(r"\b(19|20)\d\d\b")
 _FULL_WIDTH: Final = re.compile(r"[，。；：？！、（）《》]")
 # A name or a term may stand in an English sentence; twelve characters are no longer a term.
 _LONGEST_TERM: Final = 12
@@ -63,26 +64,17 @@ def chinese_is_chinese(chapter: Chapter) -> Iterator[Problem]:
     for cell in chapter.of_kind("prose"):
         if cell.lang != "zh":
             continue
-        lines = _sentences(cell)
+        # A reference (authors, title, year) is quoted as it was published.
+        lines = [(n, line) for n, line in _sentences(cell) if _CHINESE.search(line) or not _YEAR.search(line)]
         text = "\n".join(line for _, line in lines)
         words, chinese = len(_WORD.findall(text)), len(_CHINESE.findall(text))
         if words >= 4 and chinese < words:
             yield at(chapter, cell, "left-in-english", "this Chinese text is in English: write it in Chinese")
             continue
         for offset, line in lines:
-            # A reference (author, year, title) is quoted as it was published.
-            if (
-                len(_WORD.findall(line)) >= 8
-                and not _CHINESE.search(line)
-                and not re.search(r"(19|20)\d\d", line)
-            ):
-                yield at(
-                    chapter,
-                    cell,
-                    "left-in-english",
-                    "this line is in English: write it in Chinese",
-                    offset=offset,
-                )
+            if len(_WORD.findall(line)) >= 8 and not _CHINESE.search(line):
+                message = "this line is in English: write it in Chinese"
+                yield at(chapter, cell, "left-in-english", message, offset=offset)
 
 
 def english_is_english(chapter: Chapter) -> Iterator[Problem]:
