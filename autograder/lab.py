@@ -208,8 +208,10 @@ def lab_path(start: Path) -> str:
 def serve(root: Path, start: Path, *, lang: str, port: int | None, browser: bool) -> int:
     """Run JupyterLab in this process until it is stopped; returns its exit status."""
     os.chdir(root)  # nbgrader reads its settings from the folder that the server was started in
-    inherited = os.environ.get("JUPYTER_CONFIG_PATH")
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(SETTINGS), inherited]))
+    _put_first("JUPYTER_CONFIG_PATH", SETTINGS)
+    _put_first(
+        "PATH", Path(sys.executable).parent
+    )  # so that JupyterLab's terminal knows userops and nbgrader
 
     from jupyterlab.labapp import LabApp
 
@@ -217,6 +219,11 @@ def serve(root: Path, start: Path, *, lang: str, port: int | None, browser: bool
     server.io_loop.add_callback(lambda: print(welcome(address(server, start), start, lang), flush=True))
     server.start()
     return 0
+
+
+def _put_first(variable: str, folder: Path) -> None:
+    rest = os.environ.get(variable)
+    os.environ[variable] = os.pathsep.join(filter(None, [str(folder), rest]))
 
 
 def address(server: ServerApp, start: Path) -> str:

@@ -1,0 +1,69 @@
+# Two commands: `make lab` opens the course, `make test` tests it. Both first make the environment, .venv, from
+# requirements.lock, with nothing on the computer but make and Python 3.11 or newer. `make help` lists the rest.
+
+PYTHON ?= python3
+# Further options for the command a target runs: make lab ARGS="ch04 --port 8899", make test ARGS="-k retention".
+ARGS ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+READY := $(VENV)/.ready
+USEROPS := $(RUN) autograder.cli
+
+# One thread a process: two test workers on two cores would otherwise fight over them.
+test bench: export OMP_NUM_THREADS = 1
+test bench: export OPENBLAS_NUM_THREADS = 1
+
+.PHONY: help lab lab-zh setup test lint format build bench lock
+
+help:
+	@echo "make lab       open the course in JupyterLab, in English"
+	@echo "make lab-zh    打开中文版课程"
+	@echo "make test      run the lints and every test"
+	@echo ""
+	@echo "make setup     only make the environment (.venv)"
+	@echo "make build     authors: build notebooks/ from solutions/"
+	@echo "make lint      authors: check the code's style;  make format mends it"
+	@echo "make bench     run the benchmarks"
+	@echo "make lock      maintainers: renew requirements.lock and environment.yml"
+	@echo ""
+	@echo 'Options go in ARGS, such as: make lab ARGS="ch04 --port 8899"'
+
+lab: setup
+	@$(USEROPS) lab --lang en $(ARGS)
+
+lab-zh: setup
+	@$(USEROPS) lab --lang zh $(ARGS)
+
+test: lint
+	@$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: setup
+	@$(RUN) ruff check --quiet .
+	@$(RUN) ruff format --check --quiet .
+
+format: setup
+	@$(RUN) ruff check --fix --quiet .
+	@$(RUN) ruff format --quiet .
+
+build: setup
+	@$(USEROPS) build $(ARGS)
+
+bench: setup
+	@$(RUN) pytest tests/benchmarks --benchmarks $(ARGS)
+
+lock: setup
+	@$(RUN) autograder.environment $(ARGS)
+
+setup: $(READY)
+
+# An environment that was moved from another folder no longer works: look whether the stamp names this one.
+ifneq ($(shell head -n 1 $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "set-up: there is no '$(PYTHON)' here: install Python 3.11 or newer from https://www.python.org/downloads/" \
+	       "and run the same command again." >&2; exit 2; }
+	@$(PYTHON) autograder/bootstrap.py
