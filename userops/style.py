@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
 from cycler import cycler
@@ -34,33 +34,35 @@ DIVERGING: Final = "PuOr"
 
 def use() -> None:
     """Set matplotlib's defaults for this process; the set-up cell of each chapter calls it."""
-    mpl.rcParams.update(
-        {
-            "font.family": [font()],
-            "font.size": 11,
-            "axes.titlesize": 13,
-            "axes.titlelocation": "left",
-            "axes.titlepad": 10,
-            "axes.labelsize": 11,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.prop_cycle": cycler(color=list(PALETTE.values())),
-            # The ASCII hyphen stands in every font; the true minus does not.
-            "axes.unicode_minus": True,
-            "grid.color": "#E3E3E3",
-            "grid.linewidth": 0.8,
-            "legend.frameon": False,
-            "lines.linewidth": 2.0,
-            "lines.markersize": 5,
-            "figure.figsize": (8.0, 4.5),
-            "figure.dpi": 100,
-            "savefig.dpi": 100,
-            "figure.constrained_layout.use": True,
-            "image.cmap": SEQUENTIAL,
-        }
-    )
+    mpl.rcParams.update(settings())
+
+
+def settings() -> dict[str, Any]:
+    """Return the course's rcParams, with the bundled font registered."""
+    return {
+        # Signs outside of the bundled subset fall back to matplotlib's own font.
+        "font.family": [font(), "DejaVu Sans"],
+        "font.size": 11,
+        "axes.titlesize": 13,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 10,
+        "axes.labelsize": 11,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.prop_cycle": cycler(color=list(PALETTE.values())),
+        "grid.color": "#E3E3E3",
+        "grid.linewidth": 0.8,
+        "legend.frameon": False,
+        "lines.linewidth": 2.0,
+        "lines.markersize": 5,
+        "figure.figsize": (8.0, 4.5),
+        "figure.dpi": 100,
+        "savefig.dpi": 100,
+        "figure.constrained_layout.use": True,
+        "image.cmap": SEQUENTIAL,
+    }
 
 
 @lru_cache(maxsize=1)
