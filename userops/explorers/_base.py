@@ -19,9 +19,11 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from userops import style
 from userops._language import language, t
@@ -163,7 +165,8 @@ def explorer(
         controls: ``{parameter of compute: control}``, shown in this order.
         title: what is explored.
         describe: ``describe(frame)``, or with parameters named like controls: one or two sentences that say
-            what the figure shows. They are its alternative text and stand below it.
+            what the figure shows. They are its alternative text and stand below it. Without ``describe``, a
+            text that ``draw`` returns serves as the sentence.
         figsize: inches, at 100 dots an inch.
 
     Raises:
@@ -293,16 +296,19 @@ class Explorer:
         with mpl.rc_context(style.settings()):
             # Not through pyplot: nothing to close, and no second picture from the inline back end.
             figure = Figure(figsize=self._figsize, dpi=DPI)
-            FigureCanvasAgg(figure)
+            canvas = FigureCanvasAgg(figure)
             wants_figure = next(iter(inspect.signature(self._draw).parameters), "") in ("fig", "figure")
             target = figure if wants_figure else figure.subplots()
-            self._draw(target, frame, **_accepted(self._draw, values))
-            picture = BytesIO()
-            figure.savefig(picture, format="png", pil_kwargs={"compress_level": 1})
-        sentence = (
-            "" if self._describe is None else str(self._describe(frame, **_accepted(self._describe, values)))
+            said = self._draw(target, frame, **_accepted(self._draw, values))
+            # One pass: savefig() would draw twice, once only for the layout.
+            canvas.draw()
+        picture = BytesIO()
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(
+            picture, "png", compress_level=1
         )
-        return frame, picture.getvalue(), sentence
+        if self._describe is not None:
+            said = self._describe(frame, **_accepted(self._describe, values))
+        return frame, picture.getvalue(), said if isinstance(said, str) else ""
 
     def __repr__(self) -> str:
         return f"{self._title}. {self.sentence}" if self.sentence else self._title
