@@ -26,7 +26,7 @@ from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from nbgrader.utils import is_grade
-from traitlets import Integer
+from traitlets import Integer, List
 
 from autograder.outcome import hide_tests, settle
 from autograder.restore import restore
@@ -122,6 +122,9 @@ class ReadScores(NbGraderPreprocessor):
 
 class HideHiddenTests(NbGraderPreprocessor):
     """Leave the hidden tests out of the feedback: their code, and what a traceback shows of it."""
+
+    # nbconvert's HTML exporter sets this for every step, and warns of a step that does not know it.
+    display_data_priority = List(["text/html", "image/png", "text/plain"]).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         hide_tests(nb)
