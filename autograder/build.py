@@ -106,9 +106,10 @@ def edition(chapter: Chapter, lang: str, *, release: bool) -> NotebookNode:
     notebook = nbformat.v4.new_notebook(metadata=json.loads(json.dumps(_METADATA)))
     notebook.metadata["userops"] = {"chapter": chapter.name, "lang": lang}
     notebook.cells = [_language_cell(lang), *_cells(chapter, lang)]
+    _validate(chapter, notebook)
     if release:
         notebook = _released(chapter, notebook)
-    _validate(chapter, notebook)
+        _validate(chapter, notebook)
     return notebook
 
 
@@ -204,7 +205,7 @@ def _released(chapter: Chapter, notebook: NotebookNode) -> NotebookNode:
         for preprocessor in GenerateAssignment().preprocessors:
             if preprocessor not in unused:
                 notebook, resources = preprocessor(config=config).preprocess(notebook, resources)
-    except (RuntimeError, KeyError) as error:
+    except RuntimeError as error:
         raise CourseError(f"{chapter.name}: nbgrader cannot release it: {error}") from error
     return notebook
 
@@ -388,7 +389,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run ``userops build``; 0: done or fresh, 1: stale (with ``--check``)."""
-    report = build(find_root(), args.check, only=args.chapters, overwrite=args.overwrite, strict=args.strict)
+    try:
+        report = build(
+            find_root(), args.check, only=args.chapters, overwrite=args.overwrite, strict=args.strict
+        )
+    except CourseError as error:
+        if not args.json:
+            raise
+        problems = [vars(problem) for problem in getattr(error, "problems", [])]
+        print(json.dumps({"error": str(error), "problems": problems}, ensure_ascii=False, indent=1))
+        return 2
     if args.json:
         print(json.dumps(vars(report), ensure_ascii=False, indent=1))
         return 1 if report.stale else 0

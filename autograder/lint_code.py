@@ -271,7 +271,7 @@ def _score_faults(
     elif cell.source.rstrip().endswith(";"):
         yield at(chapter, cell, "score", "a semicolon hides the points from nbgrader: remove it")
     maximum = _number(made.args[0]) if made.args else None
-    if maximum is not None and maximum != cell.points:
+    if maximum is not None and cell.points and maximum != cell.points:
         message = f"check.Score({maximum:g}), but the cell is worth {cell.points:g} points"
         yield at(chapter, cell, "score", message, offset=made.lineno - 1)
     parts = [_number(call.args[0]) if call.args else None for call in found.parts]

@@ -47,9 +47,9 @@ def header(chapter: Chapter) -> Iterator[Problem]:
 
 
 def opening(chapter: Chapter) -> Iterator[Problem]:
-    """The first pair holds the title as its ``#`` heading; the first code cell is the locked set-up."""
+    """The first pair's ``#`` heading holds the title (up to its colon); the first code cell is the set-up."""
     for cell, lang in zip(chapter.cells[:2], ("en", "zh"), strict=False):
-        title = str(chapter.title.get(lang, ""))
+        title = re.split("[:：]", str(chapter.title.get(lang, "")))[0].strip()
         first = cell.source.split("\n", 1)[0]
         if cell.kind != "prose" or not first.startswith("# ") or title not in first:
             yield at(
@@ -250,6 +250,8 @@ def cases(chapter: Chapter) -> Iterator[Problem]:
         exercise = answers[case.of]
         if exercise.tests and cell.index < exercise.tests[-1].index:
             yield at(chapter, cell, "cases", "a case stands after its exercise's last test cell")
+        if not exercise.points:
+            continue  # told by the lint of points
         if case.points is not None and not 0 <= case.points <= exercise.points:
             message = f"points {case.points:g}: the exercise gives 0 to {exercise.points:g}"
             yield at(chapter, cell, "cases", message)
