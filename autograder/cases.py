@@ -190,9 +190,14 @@ def run_untouched(chapter: Chapter, lang: str) -> list[Graded]:
                 graded.append(_grade(cell, chapter, names))
             elif cell.kind == "locked":
                 _must_run(chapter, cell, names)
-            elif cell.kind == "worked":
+            elif cell.kind == "worked" and not _is_explorer(cell):
                 _run(cell, chapter, names, strict=False)
     return graded
+
+
+def _is_explorer(cell: Cell) -> bool:
+    """An explorer shows something and defines nothing: where only names matter it is left out."""
+    return "explorer" in cell.metadata.get("tags", [])
 
 
 def _run_exercise(chapter: Chapter, lang: str, exercise: Exercise, names: Namespace) -> Iterator[CaseResult]:
@@ -316,15 +321,30 @@ def _execute(text: str, filename: str, names: Namespace) -> tuple[Any, bool]:
 
 
 def _set_filters(strict: bool) -> None:
-    if strict:
-        warnings.resetwarnings()
-        warnings.simplefilter("error")
-        return
     warnings.resetwarnings()
-    warnings.simplefilter("always")
-    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-        warnings.simplefilter("ignore", category)
-    warnings.filterwarnings("always", category=DeprecationWarning, module="__main__")
+    if strict:
+        warnings.simplefilter("error")
+    else:
+        warnings.simplefilter("always")
+        # Python hides these unless they come from the cell itself.
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
+        warnings.filterwarnings("always", category=DeprecationWarning, module="__main__")
+    # As in a notebook, even if whoever calls this process collects warnings for itself.
+    warnings.showwarning = _write_warning
+    # Figures are drawn without a screen here; a notebook shows them.
+    warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
+
+
+def _write_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
 
 
 def _draw_figures() -> None:
