@@ -30,9 +30,10 @@ def load(table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         CourseError: no such table or column, no data folder, or a file that cannot be read.
     """
     folder = data_folder()
+    known = sorted(p.stem for p in folder.glob("*.parquet"))
+    if table not in known:
+        raise CourseError(_unknown(str(table), known))
     path = folder / f"{table}.parquet"
-    if not isinstance(table, str) or not path.is_file():
-        raise CourseError(_unknown(str(table), sorted(p.stem for p in folder.glob("*.parquet"))))
     try:
         if columns is not None:
             names = [columns] if isinstance(columns, str) else list(columns)

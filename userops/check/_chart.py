@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from userops._language import t
@@ -117,7 +119,7 @@ def _values_problem(seen: Picture, kind: str | None, x: Any, y: Any, tol: float 
             f"The values drawn ({n:,}) are not the ones asked for. Which table and which column go on the value axis?",
             f"画出来的 {n:,} 个值不是题目要的。数值轴上应放哪张表的哪一列？",
         )
-    for mark in marks:
+    for mark in [*marks, *_drawn_one_by_one(marks)]:
         for positions in _positions(seen, mark):
             if len(positions) != len(x):
                 continue
@@ -132,12 +134,21 @@ def _values_problem(seen: Picture, kind: str | None, x: Any, y: Any, tol: float 
     )
 
 
+def _drawn_one_by_one(marks: list[Mark]) -> list[Mark]:
+    """Join marks of a single point each: a loop that draws bar by bar draws one series."""
+    if len(marks) < 2 or any(len(m.x) != 1 for m in marks):
+        return []
+    return [replace(marks[0], x=[m.x[0] for m in marks], y=[m.y[0] for m in marks])]
+
+
 def _positions(seen: Picture, mark: Mark) -> list[list[Any]]:
     """Return the readings of where a mark stands: as numbers, as dates, as category names."""
     readings: list[list[Any]] = [mark.x]
     if all(kind_of(plain(v)) == "number" for v in mark.x) and mark.x:
         if len(seen.ticks) == len(mark.x) and any(seen.ticks):
             readings.append(list(seen.ticks))
+            with contextlib.suppress(ValueError):  # categories that are numbers: "1", "2", …
+                readings.append([float(tick) for tick in seen.ticks])
         from matplotlib.dates import num2date
 
         try:

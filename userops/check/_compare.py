@@ -44,8 +44,6 @@ def same_scalar(got: Any, want: Any, tol: float | None = None) -> bool:
     if want_kind == "text" and got_kind == "time":
         stamp = _parse_time(want)
         return stamp is not None and stamp == got
-    if want_kind == "text" and got_kind == "other":
-        return _as_text(got) == want
     if isinstance(got, tuple) and isinstance(want, tuple):
         return len(got) == len(want) and all(same_scalar(g, w, tol) for g, w in zip(got, want, strict=True))
     if got_kind != want_kind:
@@ -54,10 +52,6 @@ def same_scalar(got: Any, want: Any, tol: float | None = None) -> bool:
         return bool(got == want)
     except Exception:
         return False
-
-
-def _as_text(value: Any) -> str | None:
-    return str(value) if isinstance(value, pd.Interval) else None
 
 
 def _parse_time(text: str) -> pd.Timestamp | None:

@@ -68,6 +68,8 @@ def plain(value: Any) -> Any:
         return MISSING if number != number else number
     if isinstance(value, np.ndarray) and value.ndim == 0:
         return plain(value.item())
+    if isinstance(value, pd.Interval):
+        return _interval(value)
     if isinstance(value, (tuple, list)):
         return tuple(plain(v) for v in value)
     if isinstance(value, (set, frozenset)):
@@ -83,6 +85,12 @@ def _timestamp(value: Any) -> Any:
         return MISSING
     # The course's times are naive Shanghai time; a zone stuck on by a database changes nothing a clock shows.
     return stamp.tz_localize(None) if stamp.tzinfo is not None else stamp
+
+
+def _interval(value: pd.Interval) -> str:
+    """Return an interval as its usual label, the same for whole numbers and floats: "(0, 2]"."""
+    left, right = (f"{v:g}" if isinstance(v, numbers.Real) else str(v) for v in (value.left, value.right))
+    return f"{'[' if value.closed_left else '('}{left}, {right}{']' if value.closed_right else ')'}"
 
 
 def kind_of(value: Any) -> Kind:

@@ -70,20 +70,21 @@ class Part:
             return True
         if not isinstance(error, Exception):
             return False
-        problem = as_check_error(error)
+        # Undefined in the test cell itself means unanswered; deeper down it is a mistake in the learner's code.
+        problem = as_check_error(error, here=trace is not None and trace.tb_next is None)
         self._score._first = self._score._first or problem
         name = t(f"{self._name}: ", f"{self._name}：") if self._name else ""
         print(f"✗ {name}{problem.message}")
         return True
 
 
-def as_check_error(error: Exception) -> CheckError:
-    """Return any failure inside a part as a CheckError."""
+def as_check_error(error: Exception, *, here: bool) -> CheckError:
+    """Return any failure inside a part as a CheckError; ``here``: it was raised in the test cell itself."""
     if isinstance(error, CheckError):
         return error
     if isinstance(error, NotImplementedError):
         return CheckError(not_attempted(), state="not_attempted")
-    if isinstance(error, NameError):
+    if isinstance(error, NameError) and here:
         return CheckError(undefined(error), state="not_attempted")
     return CheckError(stopped(None, error))
 

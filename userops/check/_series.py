@@ -87,6 +87,8 @@ def mapping(
         ):
             value = dict(value)
         mine = labelled(value, width=len(target.labels or [None]))
+        if not len(mine.values) and len(target.values):
+            return _length(0, len(target.values))
         if mine.labels is None or (mine.default_index and not target.default_index):
             return t(
                 "Expected a label for each value: a dict or a Series with an index.",
@@ -106,15 +108,18 @@ def _series_problem(got: Labelled, want: Labelled, *, order: bool, tol: float | 
         return _by_label(got, want, order=order, tol=tol)
     if len(got.values) != len(want.values):
         return _length(len(got.values), len(want.values))
-    first = _by_position(got.values, want.values, tol)
-    if first is None or order:
-        return first
-    # One side has no labels: a list stands for the values in the order of the sorted index.
-    sorted_got = _sorted_values(got) if got.labels is not None and want.labels is None else got.values
-    sorted_want = _sorted_values(want) if want.labels is not None and got.labels is None else want.values
-    if _by_position(sorted_got, sorted_want, tol) is None:
-        return None
-    return _by_position(sorted_got, want.values, tol)
+    if order:
+        return _by_position(got.values, want.values, tol)
+    # A list stands for the values in the order of the sorted index. Where both sides come without labels to
+    # match, the order in which the learner left the rows is as good as the sorted one.
+    if want.labels is None:
+        return _by_position(_sorted_values(got), want.values, tol)
+    tries = [(got.values, want.values)]
+    tries.append(
+        (got.values, _sorted_values(want)) if got.labels is None else (_sorted_values(got), want.values)
+    )
+    problems = [_by_position(mine, theirs, tol) for mine, theirs in tries]
+    return None if None in problems else problems[0]
 
 
 def _rows_only(got: Labelled, want: Labelled) -> bool:
@@ -220,7 +225,8 @@ def _by_position(got: pd.Series, want: pd.Series, tol: float | None) -> str | No
 
 
 def _sorted_values(data: Labelled) -> pd.Series:
-    assert data.labels is not None
+    if data.labels is None:
+        return data.values
     frame = pd.concat(data.labels, axis=1)
     frame.columns = pd.RangeIndex(frame.shape[1])
     try:

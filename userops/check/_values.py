@@ -143,11 +143,12 @@ def text(
     """
 
     def compare(value: Any, target: Any) -> str | None:
-        value = plain(_only(value))
+        came = _only(value)
+        value = plain(came)
         if kind_of(value) != "text":
             return t(
-                f"Expected a text in quotes; you handed in {describe(value)}.",
-                f"应为一段文本（加引号），你交的是{describe(value)}。",
+                f"Expected a text in quotes; you handed in {describe(came)}.",
+                f"应为一段文本（加引号），你交的是{describe(came)}。",
             )
         if not value.strip():
             return t("The text is empty.", "文本是空的。")
