@@ -1,0 +1,87 @@
+"""One copy of the course, one JupyterLab and one Chromium for all browser tests."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import lab_driver
+import pytest
+from lab_driver import ROOT, Lab
+from playwright.sync_api import Browser, Page, sync_playwright
+
+
+def course_files(root: Path) -> list[Path]:
+    """Return the course's files, relative to ``root``: those git knows or would add, without ignored ones."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        check=True,
+    )
+    names = listed.stdout.decode("utf-8").split("\0")
+    return [Path(name) for name in names if name and (root / name).is_file()]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the course that tests may write to."""
+    copy = tmp_path_factory.mktemp("site")
+    for name in course_files(ROOT):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def lab(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab, started the way ``make lab`` starts it."""
+    with lab_driver.running_lab(site, tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium from the system: the tests download none."""
+    try:
+        chromium = lab_driver.find_chromium()
+    except lab_driver.NoBrowser as error:
+        pytest.fail(str(error), pytrace=False)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium, args=list(lab_driver.CHROMIUM_ARGUMENTS)
+        )
+        yield running
+        running.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh window, English and as large as a small laptop's; a failing test leaves a picture of it."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    context.set_default_timeout(lab_driver.PATIENCE)
+    page = context.new_page()
+    outside: list[str] = []
+    page.on("request", lambda asked: outside.append(asked.url) if _is_outside(asked.url) else None)
+    yield page
+    if request.node.stash.get(_FAILED, True):
+        lab_driver.shot(page, f"failed-{request.node.name}")
+    context.close()
+    assert not outside, f"the course works offline, and the page asked for {outside}"
+
+
+def _is_outside(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:"))
