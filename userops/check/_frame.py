@@ -45,6 +45,7 @@ def frame(
         CheckError: not right.
     """
     key_list = [keys] if isinstance(keys, str) else list(keys or [])
+    _validate(table(want), key_list, list(columns or []))
 
     def compare(value: Any, target: Any) -> str | None:
         target = table(target)
@@ -53,18 +54,22 @@ def frame(
             if columns is None
             else [*[k for k in key_list if k not in columns], *columns]
         )
-        target = target[_present(target, [*names, *key_list])]
+        target = target[list(dict.fromkeys([*names, *key_list]))]
         mine = table(value, target)
         return _frame_problem(mine, target, names, key_list, tol=tol, order=order)
 
     judge(got, want, wrong or {}, compare, hint)
 
 
-def _present(target: pd.DataFrame, names: list[Any]) -> list[Any]:
-    unknown = [n for n in names if n not in list(target.columns)]
+def _validate(want: pd.DataFrame, keys: list[Any], columns: list[Any]) -> None:
+    """Raise ValueError for a test that could never pass: the author's mistake, not the learner's."""
+    unknown = [n for n in [*keys, *columns] if n not in list(want.columns)]
     if unknown:
         raise ValueError(f"frame(): the wanted table has no column {unknown[0]!r}")
-    return list(dict.fromkeys(names))
+    if keys:
+        _, rows = codes([column(want[k]) for k in keys], [column(want[k]) for k in keys])
+        if len(np.unique(rows)) < len(rows):
+            raise ValueError(f"frame(): the keys {keys} do not name the rows of the wanted table")
 
 
 def _frame_problem(
@@ -133,7 +138,9 @@ def _find_keys(want: Columns, names: list[Any]) -> list[Any]:
 def _by_key(got: Columns, want: Columns, names: list[Any], keys: list[Any], tol: float | None) -> str | None:
     mine, theirs = codes([got[k] for k in keys], [want[k] for k in keys])
     if len(np.unique(theirs)) < len(theirs):
-        raise ValueError(f"frame(): the keys {keys} do not name the rows of the wanted table")
+        # A misconception's table may repeat keys that the right one does not.
+        n = len(mine)
+        return _as_bag(got, want, names, n, len(theirs), tol)
     rows = align(mine, theirs)
     if len(rows.repeated):
         where = _where(got, keys, int(rows.repeated[0]))

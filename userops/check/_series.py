@@ -45,10 +45,17 @@ def series(
         CheckError: not right.
     """
 
-    def compare(value: Any, target: Any) -> str | None:
+    def wanted(target: Any) -> Labelled:
         if index is not None and not isinstance(target, (pd.Series, dict)):
             target = pd.Series(list(target), index=pd.Index(list(index)))
-        target = labelled(target)
+        return labelled(target)
+
+    wanted(
+        want
+    )  # A test that cannot be read is the author's mistake: it is raised here, not told the learner.
+
+    def compare(value: Any, target: Any) -> str | None:
+        target = wanted(target)
         width = len(target.labels) if target.labels else 1
         mine = labelled(value, width=width)
         problem = _series_problem(mine, target, order=order, tol=tol)
@@ -77,6 +84,8 @@ def mapping(
     Raises:
         CheckError: not right.
     """
+
+    labelled(want)
 
     def compare(value: Any, target: Any) -> str | None:
         target = labelled(target)

@@ -242,6 +242,8 @@ def items(
         CheckError: not right.
     """
 
+    _listed(want)
+
     def compare(value: Any, target: Any) -> str | None:
         as_set = isinstance(value, (set, frozenset)) or isinstance(target, (set, frozenset))
         return _items_problem(value, _listed(target), order=order and not as_set, as_set=as_set)
