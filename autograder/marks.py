@@ -233,11 +233,14 @@ def _stopped(complaint: Complaint, lang: str) -> str:
             "The line `raise NotImplementedError()` is still there: put your code in its place.",
             "`raise NotImplementedError()` 这一行还在：请把它换成你的代码。",
         )
-    if name == "CellTimeoutError":
+    # The kernel is interrupted as by its stop button, after too long or too much; nobody else could have.
+    if name in ("CellTimeoutError", "KeyboardInterrupt"):
+        place = f"（`{complaint.where}`）" if complaint.where and lang == "zh" else ""
+        place = f" (at the line `{complaint.where}`)" if complaint.where and lang != "zh" else place
         return _t(
             lang,
-            "The cell ran too long and was stopped: is there a loop that never ends?",
-            "这个单元格运行太久，已被中断：是不是有停不下来的循环？",
+            f"Your code ran too long, or printed too much, and was stopped{place}: is there a loop that never ends?",
+            f"代码运行太久或输出太多，已被中断{place}：是不是有停不下来的循环？",
         )
     if name == "DeadKernelError":
         return _t(

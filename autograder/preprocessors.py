@@ -14,12 +14,14 @@ They are nbgrader preprocessors like any other, named in the configuration and i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import nbformat
+from jupyter_core.utils import ensure_async
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
@@ -71,10 +73,16 @@ class RunCells(Execute):
         help="Text a cell may print before the rest is left out (an endless loop prints gigabytes).",
     ).tag(config=True)
 
+    max_flood = Integer(
+        2_000_000,
+        help="Text after which a cell is interrupted: the kernel's memory fills up with what nobody reads.",
+    ).tag(config=True)
+
     def preprocess(
         self, nb: NotebookNode, resources: Resources, km: Any = None
     ) -> tuple[NotebookNode, Resources]:
         self._dead = False
+        self._interrupting: dict[int, asyncio.Task[None]] = {}
         self._printed: dict[int, int] = {}
         return super().preprocess(nb, resources, km)
 
@@ -98,6 +106,11 @@ class RunCells(Execute):
             printed = self._printed.get(cell_index, 0)
             text = msg["content"]["text"]
             self._printed[cell_index] = printed + len(text)
+            if printed > self.max_flood and cell_index not in self._interrupting:
+                # Called from within nbclient's loop; the kernel's answer is read there as usual.
+                self._interrupting[cell_index] = asyncio.get_running_loop().create_task(
+                    ensure_async(self.km.interrupt_kernel())
+                )
             if printed >= self.max_characters:
                 return None
             if printed + len(text) > self.max_characters:
