@@ -177,7 +177,7 @@ def test_empty(value: object) -> None:
     ("value", "said"),
     [
         (EVENTS, "a DataFrame of 4 rows"),
-        ([0], "a list of 1 values"),
+        ([0], "a list of 1 value."),
         (0, "the number 0"),
         (None, "None"),
         ("", "the text ''"),

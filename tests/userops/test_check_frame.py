@@ -114,7 +114,7 @@ def test_plain_rows_take_the_wanted_names() -> None:
             "Column `users` differs in 2 of 3 rows. You have: channel = 'organic': 21",
         ),
         (WANT.assign(rate=[0.1, 0.25, 0.0]), "Column `rate` differs in 1 of 3 rows"),
-        (WANT.assign(rate=[0.1, np.nan, np.nan]), "channel = 'organic': missing"),
+        (WANT.assign(rate=[0.1, np.nan, np.nan]), "channel = 'organic': NaN"),
         (WANT.assign(users=["10", "20", "30"]), "Column `users`: expected numbers, got text"),
         (
             WANT.assign(day=["2025-03-03", "2025-03-03", "2025-03-04"]),

@@ -242,7 +242,7 @@ def test_items_of_other_kinds() -> None:
     ("got", "want", "said"),
     [
         ([1, 2], [1, 2, 3], "some are missing"),
-        ([1, 2, 3, 4], [1, 2, 3], "1 of yours do not belong (4)"),
+        ([1, 2, 3, 4], [1, 2, 3], "1 of yours does not belong (4)"),
         ([1, 1, 2, 3], [1, 2, 3], "more than once"),
         ([1, 2, 2, 3], [1, 1, 2, 3], "too often or too seldom"),
         (["1", "2"], [1, 2], "another kind of item"),

@@ -83,7 +83,7 @@ def test_an_unlike_name_lists_the_tables(asked: object) -> None:
 
 @pytest.mark.usefixtures("course")
 def test_an_unknown_column_names_the_nearest() -> None:
-    with pytest.raises(CourseError, match="no column 'userid'. Did you mean 'user_id'"):
+    with pytest.raises(CourseError, match=r"no column 'userid'\. Did you mean 'user_id'"):
         load("users", columns=["userid"])
 
 
@@ -136,6 +136,6 @@ def test_a_sample_is_made_once_and_copied_out(_company: list[tuple[int, int]]) -
 
 @pytest.mark.usefixtures("_company")
 def test_a_sample_of_an_unknown_table() -> None:
-    with pytest.raises(CourseError, match="no table 'user'. Did you mean 'users'"):
+    with pytest.raises(CourseError, match=r"no table 'user'\. Did you mean 'users'"):
         sample("user", seed=7)
     _load._company.cache_clear()

@@ -177,6 +177,10 @@ def _bars(ax: Any) -> tuple[list[Mark], bool]:
         flat = container.orientation == "horizontal"
         horizontal = horizontal or flat
         found.append(_bar_mark(list(container.patches), flat, _label(container.get_label())))
+    if len(found) > 1 and all(len(m.y) == 1 and not m.label for m in found):
+        # Bars drawn one by one in a loop, without a name each, are one series.
+        bars = [c.patches[0] for c in ax.containers if isinstance(c, BarContainer)]
+        found = [_bar_mark(bars, horizontal, "")]
     loose = [
         p
         for p in ax.patches

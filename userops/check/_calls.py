@@ -34,8 +34,7 @@ def call(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = No
         CheckError: it is no function, is not written yet, or stopped with an error.
     """
     if not callable(func):
-        if func is Ellipsis:
-            unusable(func)
+        unusable(func)
         fail(
             t(
                 f"Expected a function here, but the name now stands for {describe(func)}. Was it overwritten?",
@@ -62,18 +61,18 @@ def _quietly(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any
 def stopped(func: Any, error: BaseException) -> str:
     """Return the sentence for a function that raised."""
     name = getattr(func, "__name__", None)
-    name = name if isinstance(name, str) else t("your function", "你的函数")
+    name = f"`{name}`" if isinstance(name, str) and name.isidentifier() else t("Your code", "你的代码")
     what = type(error).__name__
     detail = " ".join(_message(error).split())
     detail = detail if len(detail) <= 160 else detail[:159] + "…"
     if isinstance(error, TypeError) and "positional argument" in detail:
         return t(
-            f"`{name}` cannot be called as the exercise says: {detail}. Compare its `def` line with the task.",
-            f"`{name}` 无法按题目要求的方式调用：{detail}。请对照题目检查 `def` 那一行。",
+            f"{name} cannot be called as the exercise says: {detail}. Compare its `def` line with the task.",
+            f"{name} 无法按题目要求的方式调用：{detail}。请对照题目检查 `def` 那一行。",
         )
     return t(
-        f"`{name}` stopped with {what}{': ' + detail if detail else ''}. Try it on the small example first.",
-        f"`{name}` 运行时报错 {what}{'：' + detail if detail else ''}。先在小例子上试一试。",
+        f"{name} stopped with {what}{': ' + detail if detail else ''}. Try it on the small example first.",
+        f"{name} 运行时报错 {what}{'：' + detail if detail else ''}。先在小例子上试一试。",
     )
 
 

@@ -157,33 +157,43 @@ def codes(got: list[Column], want: list[Column]) -> tuple[np.ndarray, np.ndarray
     n_got = len(got[0]) if got else 0
     n_want = len(want[0]) if want else 0
     total = np.zeros(n_got + n_want, dtype=np.int64)
-    for g, w in zip(got, want, strict=True):
-        g, w = reconcile(g, w)
-        part, levels = pd.factorize(np.concatenate([_hashable(g), _hashable(w)]))
-        total, _ = pd.factorize(total * (len(levels) + 1) + part)
+    for pair in zip(got, want, strict=True):
+        part = _joint_codes(*reconcile(*pair))
+        total, _ = pd.factorize(total * (part.max(initial=0) + 1) + part)
     return total[:n_got], total[n_got:]
 
 
-def _hashable(col: Column) -> np.ndarray:
-    """Return object keys: equal values, equal keys; float noise is rounded away."""
-    keys = np.empty(len(col), dtype=object)
-    if col.kind == "number":
-        if col.integers is not None:
-            keys[:] = [int(v) for v in col.integers]
-        else:
-            keys[:] = [_number_key(v) for v in col.data]
-    elif col.kind in ("time", "delta"):
-        keys[:] = col.data.astype(np.int64).tolist()
+def distinct(columns: list[Column]) -> bool:
+    """Tell whether these columns name every row."""
+    rows = codes([c.take(np.array([], dtype=np.int64)) for c in columns], columns)[1]
+    return len(pd.unique(rows)) == len(rows)
+
+
+def _joint_codes(got: Column, want: Column) -> np.ndarray:
+    """Return codes of both columns, one after the other; 0 is missing."""
+    missing = np.concatenate([got.missing, want.missing])
+    found = np.zeros(len(missing), dtype=np.int64)
+    if missing.all():
+        return found
+    if got.integers is not None and want.integers is not None:
+        keys = np.concatenate([got.integers, want.integers])
+    elif "number" in (got.kind, want.kind):
+        keys = np.concatenate([_rounded(got), _rounded(want)])
+    elif "void" in (got.kind, want.kind):
+        keys = np.concatenate([c.data.astype(object) for c in (got, want)])
     else:
-        keys[:] = col.data.tolist()
-    keys[col.missing] = "\0missing"
-    return keys
+        keys = np.concatenate([got.data, want.data])
+    found[~missing] = pd.factorize(keys[~missing])[0] + 1
+    return found
 
 
-def _number_key(value: float) -> Any:
-    if value != value or value in (np.inf, -np.inf):
-        return str(value)
-    return int(value) if value == int(value) else float(f"{value:.9g}")
+def _rounded(col: Column) -> np.ndarray:
+    """Return numbers without their float noise: nine significant digits."""
+    data = col.data.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scale = 10.0 ** (8 - np.floor(np.log10(np.abs(data))))
+        short = np.round(data * scale) / scale
+    return np.where(np.isfinite(short) & (data != np.round(data)), short, data) + 0.0
 
 
 @dataclass(frozen=True)
@@ -199,23 +209,8 @@ class Alignment:
 
 def align(got_codes: np.ndarray, want_codes: np.ndarray) -> Alignment:
     """Line up rows by code; ``want_codes`` are unique."""
-    where = {code: i for i, code in enumerate(want_codes.tolist())}
-    first: dict[int, int] = {}
-    extra, repeated = [], []
-    for i, code in enumerate(got_codes.tolist()):
-        if code not in where:
-            extra.append(i)
-        elif code in first:
-            repeated.append(i)
-        else:
-            first[code] = i
-    pairs = [(i, where[code]) for code, i in first.items()]
-    left = np.array([p[0] for p in pairs], dtype=np.int64)
-    right = np.array([p[1] for p in pairs], dtype=np.int64)
-    return Alignment(
-        left,
-        right,
-        np.array(extra, dtype=np.int64),
-        len(where) - len(first),
-        np.array(repeated, dtype=np.int64),
-    )
+    where = pd.Index(want_codes).get_indexer(got_codes)
+    rows = np.arange(len(got_codes))
+    again = pd.Series(where).duplicated().to_numpy() & (where >= 0)
+    left = rows[(where >= 0) & ~again]
+    return Alignment(left, where[left], rows[where < 0], len(want_codes) - len(left), rows[again])

@@ -100,7 +100,7 @@ def reset() -> None:
 def not_attempted() -> str:
     """Return the sentence for an exercise that has not been answered."""
     return t(
-        "This exercise has no answer yet. Replace the line `raise NotImplementedError()` in the cell above "
-        "by your own code, run that cell, then run this one again.",
-        "这道练习还没有作答。请把上方单元格里的 `raise NotImplementedError()` 换成你的代码，运行它，再运行本单元格。",
+        "This exercise has no answer yet. In its cell, put your own code in the place of "
+        "`raise NotImplementedError()` (or of `...`), run that cell, then run this one again.",
+        "这道练习还没有作答。请在答题单元格里用你的代码替换 `raise NotImplementedError()`（或 `...`），运行它，再运行本单元格。",
     )

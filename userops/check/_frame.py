@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from userops._language import t
-from userops.check._compare import Alignment, KindMismatch, align, codes, reconcile, unequal
+from userops.check._compare import Alignment, KindMismatch, align, codes, distinct, reconcile, unequal
 from userops.check._judge import Wrong, judge
-from userops.check._plain import Column, Unreadable, column, show
+from userops.check._plain import Column, Unreadable, column, many, show
 from userops.check._table import find_column, table
 
 Columns = dict[Any, Column]
@@ -66,10 +66,8 @@ def _validate(want: pd.DataFrame, keys: list[Any], columns: list[Any]) -> None:
     unknown = [n for n in [*keys, *columns] if n not in list(want.columns)]
     if unknown:
         raise ValueError(f"frame(): the wanted table has no column {unknown[0]!r}")
-    if keys:
-        _, rows = codes([column(want[k]) for k in keys], [column(want[k]) for k in keys])
-        if len(np.unique(rows)) < len(rows):
-            raise ValueError(f"frame(): the keys {keys} do not name the rows of the wanted table")
+    if keys and not distinct([column(want[k]) for k in keys]):
+        raise ValueError(f"frame(): the keys {keys} do not name the rows of the wanted table")
 
 
 def _frame_problem(
@@ -129,15 +127,14 @@ def _find_keys(want: Columns, names: list[Any]) -> list[Any]:
         if not _exact(want[name]):
             continue
         chosen.append(name)
-        _, found = codes([want[n] for n in chosen], [want[n] for n in chosen])
-        if len(np.unique(found)) == len(found):
+        if distinct([want[n] for n in chosen]):
             return chosen
     return []
 
 
 def _by_key(got: Columns, want: Columns, names: list[Any], keys: list[Any], tol: float | None) -> str | None:
     mine, theirs = codes([got[k] for k in keys], [want[k] for k in keys])
-    if len(np.unique(theirs)) < len(theirs):
+    if len(pd.unique(theirs)) < len(theirs):
         # A misconception's table may repeat keys that the right one does not.
         n = len(mine)
         return _as_bag(got, want, names, n, len(theirs), tol)
@@ -262,8 +259,8 @@ def _bag_problem(n: int) -> str:
 
 def _count(got: int, want: int) -> str:
     if got > want:
-        return t(f"Your table has {got:,} rows; that is too many.", f"你的表有 {got:,} 行，太多了。")
-    return t(f"Your table has {got:,} rows; some are missing.", f"你的表有 {got:,} 行，少了一些。")
+        return t(f"Your table has {many(got, 'row')}; that is too many.", f"你的表有 {got:,} 行，太多了。")
+    return t(f"Your table has {many(got, 'row')}; some are missing.", f"你的表有 {got:,} 行，少了一些。")
 
 
 def _where(data: Columns, keys: list[Any], row: int) -> str:

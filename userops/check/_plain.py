@@ -159,7 +159,22 @@ def column(values: Any) -> Column:
         if made is not None:
             return made
         values = values.to_numpy(dtype=object)
+    values = list(values)
+    types = set(map(type, values)) - {type(None)}
+    if types == {str}:
+        # The two kinds that make long object columns need no look at each value.
+        missing = np.array([v is None for v in values], dtype=bool)
+        return Column("text", _objects(values), missing)
+    if types == {dt.date}:
+        days = np.array(values, dtype="datetime64[D]").astype("datetime64[us]")
+        return Column("time", days, np.isnat(days))
     return _listed_column([plain(v) for v in values])
+
+
+def _objects(values: list[Any]) -> np.ndarray:
+    data = np.empty(len(values), dtype=object)
+    data[:] = values
+    return data
 
 
 def _typed_column(values: pd.Series) -> Column | None:
@@ -247,9 +262,7 @@ def _listed_column(values: list[Any]) -> Column:
             dtype="timedelta64[us]",
         )
         return Column("delta", data, missing)
-    data = np.empty(len(values), dtype=object)
-    data[:] = values
-    return Column("text" if kinds == {"text"} else "other", data, missing)
+    return Column("text" if kinds == {"text"} else "other", _objects(values), missing)
 
 
 # --- foreign containers --------------------------------------------------------------------------------
@@ -292,7 +305,7 @@ def unwrap(value: Any) -> Any:
     if home == "scipy" and hasattr(value, "toarray"):
         return value.toarray()
     if isinstance(value, np.ma.MaskedArray):
-        return value.astype(object).filled(None) if value.ndim else plain(value.item())
+        return np.array(value.tolist(), dtype=object)
     if isinstance(value, np.matrix):
         return np.asarray(value)
     return value
@@ -310,7 +323,7 @@ def show(value: Any, limit: int = 40) -> str:
     """Return a short, safe text of one scalar."""
     value = plain(value)
     if value is MISSING:
-        return t("missing", "缺失值")
+        return t("NaN (missing)", "NaN（缺失值）")
     if isinstance(value, float):
         return f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
     if isinstance(value, pd.Timestamp):
@@ -329,6 +342,11 @@ def show(value: Any, limit: int = 40) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def many(n: int, one: str, more: str | None = None) -> str:
+    """Return an English count: 1 row, 2 rows."""
+    return f"{n:,} {one if n == 1 else more or one + 's'}"
+
+
 def describe(value: Any) -> str:
     """Return what kind of thing came, in a few words and never at length."""
     try:
@@ -341,16 +359,16 @@ def _describe(value: Any) -> str:
     if isinstance(value, pd.DataFrame):
         names = ", ".join(str(c) for c in value.columns[:8]) + (" …" if value.shape[1] > 8 else "")
         return t(
-            f"a DataFrame of {len(value):,} rows with the columns {names or '(none)'}",
-            f"一个 {len(value):,} 行的 DataFrame，列为 {names or '（无）'}",
+            f"a DataFrame of {many(len(value), 'row')} with the columns {names or '(none)'}",
+            f"一个 {len(value):,} 行的 DataFrame（列：{names or '无'}）",
         )
     if isinstance(value, pd.Series):
-        return t(f"a Series of {len(value):,} values", f"一个含 {len(value):,} 个值的 Series")
+        return t(f"a Series of {many(len(value), 'value')}", f"一个含 {len(value):,} 个值的 Series")
     if isinstance(value, np.ndarray) and value.ndim > 1:
         shape = " × ".join(str(n) for n in value.shape)
         return t(f"an array of {shape} values", f"一个 {shape} 的数组")
     if isinstance(value, dict):
-        return t(f"a dict of {len(value):,} entries", f"一个含 {len(value):,} 项的字典")
+        return t(f"a dict of {many(len(value), 'entry', 'entries')}", f"一个含 {len(value):,} 项的字典")
     scalar = plain(value)
     kind = kind_of(scalar)
     if scalar is MISSING:
@@ -370,7 +388,9 @@ def _describe(value: Any) -> str:
             type(value), ("set", "集合") if isinstance(value, (set, frozenset)) else ("array", "数组")
         )
         article = "an" if word_en == "array" else "a"
-        return t(f"{article} {word_en} of {len(value):,} values", f"一个含 {len(value):,} 个值的{word_zh}")
+        return t(
+            f"{article} {word_en} of {many(len(value), 'value')}", f"一个含 {len(value):,} 个值的{word_zh}"
+        )
     name = type(value).__name__
     return t(f"an object of type {name}", f"一个 {name} 对象")
 

@@ -11,7 +11,7 @@ import pandas as pd
 from userops._language import t
 from userops.check._compare import KindMismatch, align, codes, unequal
 from userops.check._judge import Wrong, judge
-from userops.check._plain import Column, column, show
+from userops.check._plain import Column, column, many, show
 from userops.check._table import Labelled, labelled
 
 
@@ -212,8 +212,8 @@ def _labels_problem(labels: list[Column], n: int, extra: np.ndarray, absent: int
         parts_en.append(f"{absent:,} more {'is' if absent == 1 else 'are'} missing")
         parts_zh.append(f"还缺 {absent:,} 个")
     return t(
-        f"The labels (index) of your {n:,} values are not the ones asked for: {' and '.join(parts_en)}.",
-        f"你的 {n:,} 个值的标签（索引）不对：{'，'.join(parts_zh)}。",
+        f"The labels (index) of your result ({many(n, 'value')}) are not the ones asked for: {' and '.join(parts_en)}.",
+        f"你的结果（{n:,} 个值）标签（索引）不对：{'，'.join(parts_zh)}。",
     )
 
 
@@ -260,8 +260,12 @@ def _length(got: int, want: int) -> str:
     if got == 0:
         return t("Your result is empty.", "你的结果是空的。")
     if got > want:
-        return t(f"Your result has {got:,} values; that is too many.", f"你的结果有 {got:,} 个值，太多了。")
-    return t(f"Your result has {got:,} values; some are missing.", f"你的结果有 {got:,} 个值，少了一些。")
+        return t(
+            f"Your result has {many(got, 'value')}; that is too many.", f"你的结果有 {got:,} 个值，太多了。"
+        )
+    return t(
+        f"Your result has {many(got, 'value')}; some are missing.", f"你的结果有 {got:,} 个值，少了一些。"
+    )
 
 
 def _kind(mismatch: KindMismatch) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from userops._language import t
 from userops.check._compare import same_number, same_scalar
 from userops.check._judge import Wrong, judge
-from userops.check._plain import MISSING, Unreadable, describe, kind_of, plain, sequence, show, unwrap
+from userops.check._plain import MISSING, Unreadable, describe, kind_of, many, plain, sequence, show, unwrap
 
 
 def number(
@@ -295,7 +295,7 @@ def _items_problem(value: Any, want: list[Any], *, order: bool, as_set: bool) ->
     if extra:
         some_en, some_zh = ", ".join(show(k) for k in extra[:3]), "、".join(show(k) for k in extra[:3])
         more = " …" if len(extra) > 3 else ""
-        parts_en.append(f"{len(extra)} of yours do not belong ({some_en}{more})")
+        parts_en.append(f"{many(len(extra), 'of yours does', 'of yours do')} not belong ({some_en}{more})")
         parts_zh.append(f"有 {len(extra)} 个不该在其中（{some_zh}{more}）")
     if lacking:
         parts_en.append("some are missing")
@@ -304,8 +304,8 @@ def _items_problem(value: Any, want: list[Any], *, order: bool, as_set: bool) ->
         parts_en.append("some are there too often or too seldom")
         parts_zh.append("有的出现次数不对")
     return t(
-        f"Your {len(got):,} items are not the ones asked for: {' and '.join(parts_en)}.",
-        f"你的 {len(got):,} 个元素不完全对：{'，'.join(parts_zh)}。",
+        f"Your list ({many(len(got), 'item')}) is not the one asked for: {' and '.join(parts_en)}.",
+        f"你的列表（{len(got):,} 个元素）不对：{'，'.join(parts_zh)}。",
     )
 
 
