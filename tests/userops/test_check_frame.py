@@ -29,11 +29,6 @@ def refused(function: Any, *args: Any, **kwargs: Any) -> check.CheckError:
     return caught.value
 
 
-def _duck() -> Any:
-    table = WANT
-    return duckdb.from_df(table).order("users desc")
-
-
 @pytest.mark.parametrize(
     "got",
     [
@@ -55,7 +50,6 @@ def _duck() -> Any:
         WANT.to_dict("list"),
         WANT.to_records(index=False),
         pl.from_dicts(WANT.to_dict("records")),
-        _duck(),
         WANT.rename(columns={"users": "Users"}),
     ],
     ids=lambda v: type(v).__name__,
@@ -63,6 +57,13 @@ def _duck() -> Any:
 @pytest.mark.parametrize("keys", [None, "channel", ["day", "channel"]], ids=str)
 def test_the_same_table_in_any_form(got: object, keys: Any) -> None:
     check.frame(got, WANT, keys=keys)
+
+
+def test_a_query_result() -> None:
+    query = duckdb.from_df(WANT).order("users desc")
+    check.frame(query, WANT)
+    check.frame(query.pl(), WANT, keys="channel")
+    check.frame(query.to_arrow_table(), WANT)
 
 
 def test_a_named_index_is_a_column() -> None:

@@ -46,15 +46,20 @@ def refused(function: Any, *args: Any, **kwargs: Any) -> check.CheckError:
         {dt.date(2025, 3, 3): 1, dt.date(2025, 3, 4): 2, dt.date(2025, 3, 5): 3},
         pl.DataFrame({"day": [d.date() for d in DAYS], "n": [1, 2, 3]}),
         pl.Series([1, 2, 3]),
-        duckdb.sql(
-            "select * from (values (date '2025-03-04', 2), (date '2025-03-03', 1), (date '2025-03-05', 3)) v(day, n)"
-        ),
     ],
     ids=lambda v: type(v).__name__,
 )
 @pytest.mark.parametrize("want", [DAU, [1, 2, 3], DAU.to_dict()], ids=["series", "list", "dict"])
 def test_the_same_values_in_any_form(got: object, want: object) -> None:
     check.series(got, want)
+
+
+def test_a_query_result() -> None:
+    rows = "(date '2025-03-04', 2), (date '2025-03-03', 1), (date '2025-03-05', 3)"
+    query = duckdb.sql(f"select * from (values {rows}) v(day, n)")
+    check.series(query, DAU)
+    check.series(query.df(), [1, 2, 3])
+    check.series(query.fetchdf().set_index("day")["n"], DAU)
 
 
 def test_a_list_means_the_order_of_the_sorted_index() -> None:

@@ -325,7 +325,8 @@ def show(value: Any, limit: int = 40) -> str:
     if value is MISSING:
         return t("NaN (missing)", "NaN（缺失值）")
     if isinstance(value, float):
-        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+        whole = value.is_integer() and abs(value) < 1e15
+        return f"{value:,.0f}" if whole else f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
     if isinstance(value, pd.Timestamp):
         midnight = value == value.normalize()
         return value.strftime("%Y-%m-%d") if midnight else value.strftime("%Y-%m-%d %H:%M:%S")

@@ -73,19 +73,19 @@ def labelled(value: Any, *, width: int = 1) -> Labelled:
         Unreadable: it is none of these.
     """
     value = unwrap(value)
-    if isinstance(value, dict):
+    keyed = isinstance(value, dict)
+    if keyed:
         value = _from_dict(value)
     frame = None if isinstance(value, pd.Series) else as_frame(value)
     if frame is not None:
         return _from_frame(frame, width)
     if isinstance(value, pd.Series):
-        named = meaningful(value.index)
         return Labelled(
             values=value.reset_index(drop=True),
             labels=levels(value.index),
             name=value.name,
             level_names=tuple(value.index.names),
-            default_index=not named,
+            default_index=not keyed and _row_numbers(value.index),
         )
     found = sequence(value)
     if found is None or isinstance(value, (set, frozenset)):
@@ -101,6 +101,13 @@ def labelled(value: Any, *, width: int = 1) -> Labelled:
         else pd.Series(list(found), dtype=object if len(found) == 0 else None)
     )  # type: ignore[arg-type]
     return Labelled(values=values.reset_index(drop=True), labels=None)
+
+
+def _row_numbers(index: pd.Index) -> bool:
+    """Tell whether an index only counts the rows, from 0, in whatever order they stand now."""
+    if meaningful(index):
+        return False
+    return isinstance(index, pd.RangeIndex) or set(index) == set(range(len(index)))
 
 
 def _from_dict(value: dict[Any, Any]) -> Any:
