@@ -57,6 +57,15 @@ def test_a_line_by_pandas_with_periods_or_dates(ax: Axes) -> None:
     check.chart(ax, kind="line", x=DAYS, y=USERS)
 
 
+def test_lines_of_unlike_length_out_of_one_pivot_table(ax: Axes) -> None:
+    table = pd.DataFrame({"a": USERS, "b": [4.0, 2.0, None, None]}, index=range(4))
+    table.plot(ax=ax)
+    said(ax)
+    check.chart(ax, kind="line", x=[0, 1, 2, 3], y=USERS, series=2)
+    check.chart(ax, kind="line", x=[0, 1], y=[4.0, 2.0])
+    check.chart(ax, kind="line", series={"a": USERS, "b": [4.0, 2.0]})
+
+
 @pytest.mark.parametrize("flat", [False, True])
 def test_bars_by_name(ax: Axes, flat: bool) -> None:
     (ax.barh if flat else ax.bar)(["kol", "organic", "referral"], [1, 2, 3])
