@@ -282,7 +282,7 @@ class Explorer:
             while len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)
         self._shown = self._remembered[key]
-        alt = html.escape(f"{self._title}. {self.sentence}", quote=True)
+        alt = html.escape(repr(self), quote=True)
         source = base64.b64encode(self.png).decode("ascii")
         self._picture.value = f'<img alt="{alt}" src="data:image/png;base64,{source}" style="width:100%;max-width:{self._figsize[0] * DPI:.0f}px">'
         self._say(self.sentence)
@@ -311,7 +311,8 @@ class Explorer:
         return frame, picture.getvalue(), said if isinstance(said, str) else ""
 
     def __repr__(self) -> str:
-        return f"{self._title}. {self.sentence}" if self.sentence else self._title
+        stop = "。" if self._lang == "zh" else ". "
+        return f"{self._title}{stop}{self.sentence}" if self.sentence else self._title
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return one display: the widget, and the picture and sentence for front ends without widgets."""
