@@ -159,8 +159,9 @@ def _lines(ax: Any) -> tuple[list[Mark], int]:
         bare = str(line.get_linestyle()).lower() in ("none", "", " ")
         if bare and str(line.get_marker()).lower() in ("none", "", " "):
             continue
-        # A missing value is not drawn: lines of unlike length out of one pivot table end in such gaps.
-        drawn = [i for i, value in enumerate(y) if plain(value) is not MISSING]
+        # A missing value is not drawn: lines of unlike length out of one pivot table end in such gaps
+        # (which pandas hands to matplotlib as masked).
+        drawn = [i for i, value in enumerate(y) if value is not np.ma.masked and plain(value) is not MISSING]
         x, y = [x[i] for i in drawn], [y[i] for i in drawn]
         found.append(Mark("scatter" if bare else "line", x, y, _label(line.get_label())))
     return found, references
