@@ -175,14 +175,14 @@ def _render_details(text: str) -> str:
     """
 
     def inline(fragment: str) -> str:
-        parts = re.split(r"(`+)(.+?)\1", fragment)
         out: list[str] = []
-        for at in range(0, len(parts), 3):
-            plain = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", parts[at])
-            plain = re.sub(r"(?<![*\w])\*(?!\s)(.+?)(?<!\s)\*(?![*\w])", r"<em>\1</em>", plain)
-            out.append(plain)
-            if at + 2 < len(parts):
-                out.append(f"<code>{html.escape(parts[at + 2].strip(), quote=False)}</code>")
+        for part in re.split(r"(<code>.*?</code>|``.+?``|`.+?`)", fragment):
+            if part.startswith("`"):
+                part = f"<code>{html.escape(part.strip('`').strip(), quote=False)}</code>"
+            elif not part.startswith("<code>"):
+                part = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", part)
+                part = re.sub(r"(?<![*\w])\*(?!\s)(.+?)(?<!\s)\*(?![*\w])", r"<em>\1</em>", part)
+            out.append(part)
         return "".join(out)
 
     def replace(match: re.Match[str]) -> str:

@@ -255,13 +255,15 @@ def _grade(cell: Cell, chapter: Chapter, names: Namespace) -> Graded:
     from nbgrader.utils import get_partial_grade
 
     from userops import check
+    from userops.check._notebook import unanswered
 
     check.reset()
     run = _run(cell, chapter, names, strict=False)
     met = tuple(check.met())
     grade_id, possible = cell.grade_id or "?", cell.points
     if run.error is not None:
-        return Graded(grade_id, 0.0, possible, _say(run.error), met)
+        message = unanswered(run.error, run.error.__traceback__, names) or _say(run.error)
+        return Graded(grade_id, 0.0, possible, message, met)
     if run.stderr:
         return Graded(grade_id, 0.0, possible, run.stderr.strip(), met)
     points, trouble = possible, None

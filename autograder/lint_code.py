@@ -135,13 +135,14 @@ def test_names(chapter: Chapter) -> Iterator[Problem]:
                 yield at(chapter, cell, "locked-names", message)
             locked |= names.binds
         elif cell.kind == "solution":
-            answers |= names.binds
+            # What the reference imports inside of its region, a learner need not import.
+            answers |= (names.binds - names.imports) | names_of(stub(cell)).binds
         elif cell.kind == "test":
             unknown = names.reads - locked - answers
             for name in sorted(unknown):
                 message = (
                     f"the test uses `{name}`: only names from locked cells, names that solution cells define "
-                    "up to here, and its own are allowed"
+                    "up to here, and its own are allowed (helpers of several tests stand in a locked cell)"
                 )
                 yield at(chapter, cell, "test-names", message, offset=_first_use(cell.source, name))
             shown = names_of(visible(cell))
@@ -159,6 +160,7 @@ def _first_use(source: str, name: str) -> int:
 
 def rebinding(chapter: Chapter) -> Iterator[Problem]:
     """Nobody rebinds a locked cell's name, and no cell relies on a name that a test cell left behind."""
+    asked = frozenset().union(*(names_of(test.source).reads for test in chapter.of_kind("test")))
     locked: set[str] = set()
     imported: set[str] = set()
     answers: set[str] = set()
@@ -185,7 +187,8 @@ def rebinding(chapter: Chapter) -> Iterator[Problem]:
             locked |= names.binds
             imported |= names.imports
         elif cell.kind == "solution":
-            answers |= names.binds
+            given = names_of(stub(cell))
+            answers |= (names.binds & asked) | (given.binds - given.imports)
         owner.update(dict.fromkeys(names.binds, cell.kind))
 
 
@@ -222,91 +225,100 @@ def quiet_tests(chapter: Chapter) -> Iterator[Problem]:
 
 
 @dataclass
-class _Scores:
-    made: list[tuple[str, ast.Call]] = field(default_factory=list)  # name, check.Score(...)
-    parts: list[ast.Call] = field(default_factory=list)
-    in_loop: bool = False
+class _Score:
+    """One ``name = check.Score(maximum)`` and its ``name.part(points)`` calls; None: not a plain number."""
+
+    maximum: float | None
+    line: int
+    parts: list[float | None] = field(default_factory=list)
 
 
 def scores(chapter: Chapter) -> Iterator[Problem]:
     """The last line of a test cell is partial credit on purpose, or no value at all."""
-    for cell in chapter.of_kind("test"):
+    silent: set[str] = set()
+    for cell in chapter.of_kind("locked", "test"):
         tree = _parsed(cell.source)
+        own = silent | _silent_functions(tree)
+        if cell.kind == "locked":
+            silent = own
+            continue
         found = _find_scores(tree)
-        names = {name for name, _ in found.made}
         variants = [("", tree)]
         if "BEGIN HIDDEN TESTS" in cell.source:
             variants.append(("without its hidden tests, ", _parsed(visible(cell))))
         for prefix, variant in variants:
             last = variant.body[-1] if variant.body else None
-            if (
-                isinstance(last, ast.Expr)
-                and not _is_total(last.value, names)
-                and not _gives_nothing(last.value)
-            ):
-                message = (
-                    f"{prefix}the cell ends with a value, which nbgrader reads as points: end with a check"
-                )
-                yield at(chapter, cell, "trailing-value", message, offset=last.lineno - 1)
-        yield from _score_faults(chapter, cell, tree, found, names)
-        if (
-            "BEGIN HIDDEN TESTS" in cell.source
-            and visible(cell).rstrip().split("\n")[-1] != "check.visible_ok()"
-        ):
-            yield at(chapter, cell, "visible-ok", "end the visible part with `check.visible_ok()`")
+            if not isinstance(last, ast.Expr) or _total_of(last, found) or _gives_nothing(last.value, own):
+                continue
+            message = f"{prefix}the cell ends with a value, which nbgrader reads as points: end with a check"
+            yield at(chapter, cell, "trailing-value", message, offset=last.lineno - 1)
+        yield from _score_faults(chapter, cell, tree, found)
+
+
+def visible_ok(chapter: Chapter) -> Iterator[Problem]:
+    """The visible part of a test cell with hidden tests ends by saying so; no other does (a warning)."""
+    for cell in chapter.of_kind("test"):
+        body = _parsed(visible(cell)).body
+        says = [any(_is_call(n, "check", "visible_ok") for n in ast.walk(statement)) for statement in body]
+        if "BEGIN HIDDEN TESTS" in cell.source:
+            counts = bool(body) and _total_of(body[-1], _find_scores(_parsed(cell.source))) is not None
+            if not counts and not any(says[-1:]):
+                yield at(chapter, cell, "visible-ok", "end the visible part with `check.visible_ok()`")
+        elif any(says):
+            message = "`check.visible_ok()` announces hidden tests, but this cell has none: remove it"
+            yield at(chapter, cell, "visible-ok", message, level="warning")
 
 
 def _score_faults(
-    chapter: Chapter, cell: Cell, tree: ast.Module, found: _Scores, names: set[str]
+    chapter: Chapter, cell: Cell, tree: ast.Module, found: dict[str, _Score]
 ) -> Iterator[Problem]:
-    if not found.made:
+    if not found:
         return
-    if len(found.made) > 1:
-        yield at(chapter, cell, "score", "one check.Score in a test cell is enough: join them")
-        return
-    name, made = found.made[0]
-    last = tree.body[-1]
-    if not (isinstance(last, ast.Expr) and _is_total(last.value, names)):
-        yield at(chapter, cell, "score", f"the last line must be `{name}.total()`, or no points are given")
+    last = _total_of(tree.body[-1], found)
+    if last is None:
+        message = "the last line must be `score.total()`, or nbgrader sees no partial credit"
+        yield at(chapter, cell, "score", message)
     elif cell.source.rstrip().endswith(";"):
         yield at(chapter, cell, "score", "a semicolon hides the points from nbgrader: remove it")
-    maximum = _number(made.args[0]) if made.args else None
-    if maximum is not None and cell.points and maximum != cell.points:
-        message = f"check.Score({maximum:g}), but the cell is worth {cell.points:g} points"
-        yield at(chapter, cell, "score", message, offset=made.lineno - 1)
-    parts = [_number(call.args[0]) if call.args else None for call in found.parts]
-    if (
-        not found.in_loop
-        and maximum is not None
-        and None not in parts
-        and sum(p or 0 for p in parts) != maximum
-    ):
-        total = sum(p or 0 for p in parts)
-        message = f"the parts add up to {total:g}, not to {maximum:g}"
-        yield at(chapter, cell, "score", message, offset=made.lineno - 1)
+    elif found[last].maximum not in (None, cell.points) and cell.points:
+        message = f"check.Score({found[last].maximum:g}), but the cell is worth {cell.points:g} points"
+        yield at(chapter, cell, "score", message, offset=found[last].line - 1)
+    for score in found.values():
+        if score.maximum is None or None in score.parts:
+            continue
+        total = sum(part or 0 for part in score.parts)
+        if total != score.maximum:
+            message = f"the parts add up to {total:g}, not to {score.maximum:g}"
+            yield at(chapter, cell, "score", message, offset=score.line - 1)
 
 
-def _find_scores(tree: ast.Module) -> _Scores:
-    found = _Scores()
+def _find_scores(tree: ast.Module) -> dict[str, _Score]:
+    found: dict[str, _Score] = {}
+    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While | ast.FunctionDef)]
+    repeated = {id(node) for loop in loops for node in ast.walk(loop)}
+    calls: list[tuple[str, ast.Call]] = []
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Call)
-            and _is_check(node.value, "Score")
-        ):
-            found.made += [(target.id, node.value) for target in node.targets if isinstance(target, ast.Name)]
+        if isinstance(node, ast.Assign) and _is_call(node.value, "check", "Score"):
+            maximum = _number(node.value.args[0]) if node.value.args else None
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    found[target.id] = _Score(maximum, node.lineno)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "part":
-            found.parts.append(node)
-        elif isinstance(node, ast.For | ast.While):
-            found.in_loop |= any(isinstance(n, ast.Attribute) and n.attr == "part" for n in ast.walk(node))
+            calls.append((getattr(node.func.value, "id", ""), node))
+    for name, call in calls:
+        if name in found:
+            # How often a loop or a function runs is not known here; Score.total() checks the sum again.
+            points = None if id(call) in repeated or not call.args else _number(call.args[0])
+            found[name].parts.append(points)
     return found
 
 
-def _is_check(call: ast.Call, attribute: str) -> bool:
+def _is_call(node: ast.AST, owner: str, attribute: str) -> bool:
     return (
-        isinstance(call.func, ast.Attribute)
-        and call.func.attr == attribute
-        and _is_name(call.func.value, "check")
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == attribute
+        and _is_name(node.func.value, owner)
     )
 
 
@@ -314,23 +326,39 @@ def _is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _is_total(node: ast.expr, scores: set[str]) -> bool:
+def _total_of(statement: ast.stmt, scores: dict[str, _Score]) -> str | None:
+    """The score whose ``total()`` a statement is."""
+    if isinstance(statement, ast.Expr):
+        return next((name for name in scores if _is_call(statement.value, name, "total")), None)
+    return None
+
+
+def _silent_functions(tree: ast.Module) -> set[str]:
+    """Functions of a cell that never return a value."""
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and not any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node))
+        and all(_returns_nothing(n.value) for n in ast.walk(node) if isinstance(n, ast.Return))
+    }
+
+
+def _returns_nothing(value: ast.expr | None) -> bool:
     return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "total"
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id in scores
+        value is None
+        or (isinstance(value, ast.Constant) and value.value is None)
+        or _gives_nothing(value, set())
     )
 
 
-def _gives_nothing(node: ast.expr) -> bool:
-    """Calls known to return None: the checks themselves, and print."""
+def _gives_nothing(node: ast.expr, silent: set[str]) -> bool:
+    """Calls known to return None: the checks themselves, print, and helpers without a return."""
     if not isinstance(node, ast.Call):
         return False
     if isinstance(node.func, ast.Attribute):
         return _is_name(node.func.value, "check") and node.func.attr not in ("met", "Score", "CheckError")
-    return _is_name(node.func, "print")
+    return isinstance(node.func, ast.Name) and node.func.id in silent | {"print"}
 
 
 def _number(node: ast.expr) -> float | None:

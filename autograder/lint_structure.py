@@ -187,7 +187,8 @@ def points(chapter: Chapter) -> Iterator[Problem]:
 
 def exercises(chapter: Chapter) -> Iterator[Problem]:
     """Exercises are numbered 4.1, 4.2, … in both languages, each with an answer; every answer has a test."""
-    number, expected, open_heading = chapter.number, 0, None
+    number, expected = chapter.number, 0
+    open_heading: Cell | None = None  # a heading that no answer has followed yet
     for cell in chapter.cells:
         if cell.kind == "prose":
             for offset, title in _exercise_headings(cell):
@@ -207,10 +208,8 @@ def exercises(chapter: Chapter) -> Iterator[Problem]:
                         )
                     open_heading = cell
         elif cell.kind in ("solution", "memo"):
-            if open_heading is None:
-                yield at(
-                    chapter, cell, "exercises", "an exercise needs its own `### Exercise` heading above it"
-                )
+            if not expected:
+                yield at(chapter, cell, "exercises", "an exercise needs its `### Exercise` heading above it")
             open_heading = None
     if open_heading is not None:
         yield at(chapter, open_heading, "exercises", "this exercise has no solution cell or memo")
@@ -260,7 +259,7 @@ def cases(chapter: Chapter) -> Iterator[Problem]:
 
 
 def regions(chapter: Chapter) -> Iterator[Problem]:
-    """Solution regions stand in solution cells, hidden tests in test cells, each opened and closed once."""
+    """Solution regions stand in solution cells, hidden tests in test cells, each opened and closed."""
     for cell in chapter.cells:
         for what, kind in (("SOLUTION", "solution"), ("HIDDEN TESTS", "test")):
             yield from _region(chapter, cell, what, allowed=cell.kind == kind, needed=cell.kind == "solution")
@@ -290,8 +289,6 @@ def _region(chapter: Chapter, cell: Cell, what: str, *, allowed: bool, needed: b
         is_open, count = begins, count + begins
     if is_open:
         yield at(chapter, cell, "regions", f"BEGIN {what} is not closed by `### END {what}`")
-    if allowed and count > 1:
-        yield at(chapter, cell, "regions", f"{count} {what} regions: join them into one")
     if allowed and needed and not count:
         yield at(chapter, cell, "regions", "a solution cell needs ### BEGIN SOLUTION … ### END SOLUTION")
 

@@ -30,6 +30,7 @@ RULES: Final[tuple[Rule, ...]] = (
     lint_code.rebinding,
     lint_code.quiet_tests,
     lint_code.scores,
+    lint_code.visible_ok,
     lint_code.comments,
     lint_code.language,
     lint_code.proven,

@@ -122,9 +122,9 @@ def test_markdown_inside_one_line_hints_becomes_html(chapter):
 
 
 def test_code_in_a_hint_is_escaped():
-    hint = "<details><summary>Hint 1</summary>**If** `a < b & 2 * c * d`, <code>x*y*z</code>.</details>"
+    hint = "<details><summary>Hint 1</summary>**If** `a < b & 2 * c * d`, <code>f(*a, *b)</code>.</details>"
     html = building._render_details(hint)
-    assert "<strong>If</strong> <code>a &lt; b &amp; 2 * c * d</code>, <code>x*y*z</code>." in html
+    assert "<strong>If</strong> <code>a &lt; b &amp; 2 * c * d</code>, <code>f(*a, *b)</code>." in html
 
 
 def test_locks_and_checksums_are_nbgraders(chapter):

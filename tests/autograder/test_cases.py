@@ -63,6 +63,12 @@ def test_messages_are_the_editions():
     assert by_label(changed(), "zh")["users", "events"].message == "你数的是事件；活跃用户数的是人。"
 
 
+def test_an_unanswered_exercise_is_told_as_a_notebook_tells_it():
+    results = by_label(changed())
+    assert results["users", "left blank"].message.startswith("This exercise has no answer yet.")
+    assert results["busiest", "left blank"].message.startswith("`busiest_day` is not defined yet.")
+
+
 def test_only_runs_the_exercises_named():
     results = run_chapter(changed(), "en", only=["busiest"])
     assert {r.exercise for r in results} == {"busiest"}

@@ -81,7 +81,7 @@ FAULTS: list[tuple[str, str, list[tuple[str, str]], str | None]] = [
     ("exercises", "numbered 97.1", [("### Exercise 98.1", "### Exercise 97.1")], "### Exercise 97.1"),
     ("exercises", "no solution cell or memo", [(WRAP_UP, PAIR % ("### Exercise 98.4 · More", "### 练习 98.4 · 还有") + WRAP_UP)], "### Exercise 98.4"),
     ("exercises", "no solution cell or memo", [("### Exercise 98.2 ·", "### Exercise 98.2 · Nothing\n\n### Exercise 98.3 ·"), ("### 练习 98.2 ·", "### 练习 98.2 · 无\n\n### 练习 98.3 ·"), ("### Exercise 98.3 · A note", "### Exercise 98.4 · A note"), ("### 练习 98.3 · 给", "### 练习 98.4 · 给")], "### Exercise 98.2"),
-    ("exercises", "needs its own `### Exercise` heading", [("### Exercise 98.3 · A note", "A note"), ("### 练习 98.3 · 给", "给")], "Show two people"),
+    ("exercises", "needs its `### Exercise` heading", [("### Exercise 98.1 · How", "How"), ("### 练习 98.1 · 来", "来"), ("### Exercise 98.2 · The", "The"), ("### 练习 98.2 · 哪", "哪"), ("### Exercise 98.3 · A", "A"), ("### 练习 98.3 · 给", "给")], "def active_users"),
     ("exercises", "no test cell follows", [("grade_id: users_test, solution: false, grade: true", "grade_id: users_test, solution: false, grade: false")], "def active_users"),
     ("exercises", "after its solution cell, not before", [(f"{WORKED.split('%')[0]}events = ", f"```{{code-cell}}\n:nbgrader: {TEST_META.replace('users_test', 'early')}\n\ncheck.visible_ok()\n```\n\n{WORKED.split('%')[0]}events = ")], "check.visible_ok()\n```\n\n```{code-cell} ipython3\nevents"),
     # cases
@@ -102,7 +102,6 @@ FAULTS: list[tuple[str, str, list[tuple[str, str]], str | None]] = [
     ("regions", "is not closed", [("### END HIDDEN TESTS\n", "")], "week = pd"),
     ("regions", "END SOLUTION without BEGIN", [("    ### BEGIN SOLUTION\n", "")], "    ### END SOLUTION"),
     ("regions", "a second BEGIN SOLUTION before END", [("    ### BEGIN SOLUTION\n", "    ### BEGIN SOLUTION\n    ### BEGIN SOLUTION\n")], "    ### BEGIN SOLUTION\n    return"),
-    ("regions", "2 SOLUTION regions", [(USERS_REGION, USERS_REGION + USERS_REGION)], "def active_users"),
     ("regions", "write the line as", [("    ### BEGIN SOLUTION", "    # BEGIN SOLUTION")], "    # BEGIN SOLUTION"),
     ("regions", "no mark scheme", [("Show two people:", "=== BEGIN MARK SCHEME ===\n\nShow two people:")], "=== BEGIN"),
     ("regions", "autotests are not used", [("\nweek = pd", "\n### AUTOTEST active_users(week)\nweek = pd")], "### AUTOTEST"),
@@ -131,6 +130,7 @@ FAULTS: list[tuple[str, str, list[tuple[str, str]], str | None]] = [
     ("test-names", "the test uses `helper`", [("check.number(active_users(other), 3)", "def inner():\n    return [helper(x) for x in (1, 2)]\n\n\ncheck.number(active_users(other), 3)")], "return [helper(x)"),
     ("test-names", "`reference`, which only the hidden tests define", [("    active_users(week),\n    2,", "    active_users(week),\n    reference,"), ("other = pd.DataFrame", "reference = 2\nother = pd.DataFrame")], "    reference,"),
     ("locked-names", "uses `events`, which no locked cell above", [('+++ {"lang": "en"}\n\n### Exercise 98.2', LOCKED % ("data_a", "n = len(events)") + '+++ {"lang": "en"}\n\n### Exercise 98.2')], "n = len(events)"),
+    ("test-names", "the test uses `Counter`", [("### BEGIN SOLUTION\ncounts", "### BEGIN SOLUTION\nfrom collections import Counter\n\ncounts"), ("score = check", "Counter([busiest_day])\nscore = check")], "Counter([busiest_day])"),
     # rebinding
     ("rebinding", "`check` comes from a locked cell", [("events.head()", "check = events.head()")], "events = pd"),
     ("rebinding", "the test overwrites `active_users`", [("other = pd.DataFrame", "active_users = active_users\nother = pd.DataFrame")], "week = pd"),
@@ -144,14 +144,16 @@ FAULTS: list[tuple[str, str, list[tuple[str, str]], str | None]] = [
     ("quiet-tests", "`assert` in a test cell", [("check.number(active_users(other), 3)", "assert active_users(other) == 3")], "assert active"),
     # points of a test cell
     ("trailing-value", "the cell ends with a value", [("check.number(active_users(other.iloc[:0]), 0)\n", "active_users(other)\n")], "active_users(other)\n### END"),
+    ("trailing-value", "the cell ends with a value", [("check.number(active_users(other.iloc[:0]), 0)\n", "def ask(table):\n    return active_users(table)\n\n\nask(other)\n")], "ask(other)\n"),
     ("trailing-value", "without its hidden tests, the cell ends", [(VISIBLE_OK, "2\n")], "2\n### BEGIN HIDDEN"),
     ("trailing-value", "the cell ends with a value", [("check.number(active_users(other.iloc[:0]), 0)\n", "check.met()\n")], "check.met()"),
     ("visible-ok", "end the visible part", [(VISIBLE_OK, "")], "week = pd"),
+    ("visible-ok", "this cell has none", [("score = check.Score(4)", "score = check.Score(4)\ncheck.visible_ok()")], "score = check.Score"),
     ("score", "the last line must be `score.total()`", [("score.total()\n", "")], "score = check.Score"),
     ("score", "a semicolon hides", [("score.total()\n", "score.total();\n")], "score = check.Score"),
     ("score", "check.Score(5), but the cell is worth 4", [("check.Score(4)", "check.Score(5)")], "score = check.Score"),
     ("score", "the parts add up to 3, not to 4", [("score.part(3,", "score.part(2,")], "score = check.Score"),
-    ("score", "one check.Score in a test cell is enough", [("score = check.Score(4)", "score = check.Score(4)\nmore = check.Score(4)")], "score = check.Score"),
+    ("score", "the parts add up to 0, not to 4", [("score = check.Score(4)", "more = check.Score(4)\nscore = check.Score(4)")], "more = check.Score"),
     # language in code
     ("language", "comments in shared code are English", [("events.head()", "events.head()  # 前五行")], "# 前五行"),
     ("language", "put it into t(english, chinese)", [("events.head()", 'print("前五行")')], 'print("前五行")'),
@@ -207,9 +209,18 @@ HARMLESS: dict[str, list[tuple[str, str]]] = {
     "a label in t()": [("events.head()", 'events.plot().set_title(t("Users", "用户"))')],
     "an import again": [("events.head()", "import pandas as pd\n\nevents.head()")],
     "a docstring in both languages": [("in `events` (columns: day, user_id).", "in `events`. 返回不同用户的人数。")],
+    "an import outside of the region": [("### BEGIN SOLUTION\ncounts", "from collections import Counter\n\n### BEGIN SOLUTION\ncounts"), ("score = check", "Counter([busiest_day])\nscore = check")],
     "a helper inside of the region": [("### BEGIN SOLUTION\ncounts", "### BEGIN SOLUTION\ndef helper():\n    return 1\n\n\ncounts")],
     "two test cells": [("score.total()\n```\n", "score.total()\n```\n\n```{code-cell} ipython3\n:nbgrader: {grade_id: more_test, solution: false, grade: true, locked: true, points: 1, schema_version: 3}\n\ncheck.number(busiest_day, 1)\n```\n")],
     "parts in a loop": [('with score.part(3, t("its events", "当天的事件数")):\n    check', 'for _ in range(3):\n    with score.part(1, t("its events", "当天的事件数")):\n        check')],
+    "two regions for two functions": [("    ### END SOLUTION\n```\n", "    ### END SOLUTION\n\n\ndef more(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n```\n")],
+    "parts of one exercise": [("### Exercise 98.2 · The busiest day\n", "Part b, the busiest day.\n"), ("### 练习 98.2 · 哪天最忙？\n", "第二问，哪天最忙？\n"), ("### Exercise 98.3", "### Exercise 98.2"), ("### 练习 98.3", "### 练习 98.2")],
+    "a score of its own in the visible part": [("check.visible_ok()\n", "form = check.Score(1)\nwith form.part(1):\n    check.number(1, 1)\nif form.total() == 1:\n    check.visible_ok()\n"), ("check.number(active_users(other.iloc[:0]), 0)\n", "score = check.Score(4)\nwith score.part(4):\n    check.number(1, 1)\nscore.total()\n")],
+    "a helper that returns nothing": [("check.number(active_users(other.iloc[:0]), 0)\n", "def ask(table):\n    check.number(active_users(table), 0)\n\n\nask(other.iloc[:0])\n")],
+    "a helper that returns a check": [("check.number(active_users(other.iloc[:0]), 0)\n", "def ask(table):\n    return check.number(active_users(table), 0)\n\n\nask(other.iloc[:0])\n")],
+    "hidden tests inside of a part": [("    check.number(busiest_count, 3,", "    ### BEGIN HIDDEN TESTS\n    check.number(1, 1)\n    ### END HIDDEN TESTS\n    check.number(busiest_count, 3,")],
+    "a helper of a locked cell": [("from userops import check, t\n", "from userops import check, t\n\n\ndef ask(got):\n    check.number(got, 0)\n"), ("check.number(active_users(other.iloc[:0]), 0)\n", "ask(active_users(other.iloc[:0]))\n")],
+    "a test's own name that only this reference uses too": [("score = check.Score", "counts = 3\nscore = check.Score")],
     "a comprehension and a lambda": [("check.number(active_users(other), 3)", "total = sum(n for n in [1, 2])\ncheck.number((lambda k: k)(total), 3)")],
 }  # fmt: skip
 
@@ -221,7 +232,7 @@ def test_what_is_no_fault_is_left_alone(changes):
 
 def test_only_these_are_warnings():
     found = [p for _, _, changes, _ in FAULTS for p in lint(changed(*changes))]
-    assert {p.rule for p in found if p.level == "warning"} == {"spacing", "proven"}
+    assert {p.rule for p in found if p.level == "warning"} == {"spacing", "proven", "visible-ok"}
 
 
 def test_a_problem_reads_as_file_line_rule_and_sentence():
