@@ -15,7 +15,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -164,10 +164,17 @@ def make_course(
         chapter: edition(read_chapter(repo.source(chapter)), lang, release=False) for chapter in chapters
     }
     _require_course_folder(folder)
-    config = load_config(repo, folder)
+    with nbgrader_settings(repo, folder) as config:
+        return _make_all(config, folder, editions, replace=replace)
+
+
+def _make_all(
+    config: Config, folder: Path, editions: Mapping[str, NotebookNode], *, replace: bool
+) -> list[Made]:
+    """Plan every chapter first, so that a refusal comes before the first change."""
     coursedir = _coursedir(config)
     with _busy(folder):
-        plans = [_plan(coursedir, chapter, editions[chapter]) for chapter in chapters]
+        plans = [_plan(coursedir, chapter, new) for chapter, new in editions.items()]
     conflicts = [plan for plan in plans if plan.in_use and not plan.same]
     if conflicts and not replace:
         raise CourseError(
@@ -181,21 +188,26 @@ def make_course(
     return [_make(coursedir, config, folder, plan, folder / BACKUP / stamp) for plan in plans]
 
 
-def load_config(repo: Repository, folder: Path) -> Config:
-    """nbgrader's settings, as every nbgrader command reads them, for the course in ``folder``."""
+@contextlib.contextmanager
+def nbgrader_settings(repo: Repository, folder: Path) -> Iterator[Config]:
+    """nbgrader's settings, as every nbgrader command reads them, for the course in ``folder``.
+
+    The settings also say in what environment kernels start; it holds inside the block alone.
+
+    Raises:
+        CourseError: the checkout has no settings.
+    """
     from traitlets.config import PyFileConfigLoader
 
     if not (repo.root / "nbgrader_config.py").is_file():
         raise CourseError(f"{repo.root} has no nbgrader_config.py: get a fresh copy of the course.")
-    before = os.environ.get("USEROPS_COURSE")
+    before = dict(os.environ)
     os.environ["USEROPS_COURSE"] = str(folder)
     try:
-        return PyFileConfigLoader("nbgrader_config.py", path=str(repo.root)).load_config()
+        yield PyFileConfigLoader("nbgrader_config.py", path=str(repo.root)).load_config()
     finally:
-        if before is None:
-            del os.environ["USEROPS_COURSE"]
-        else:
-            os.environ["USEROPS_COURSE"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _coursedir(config: Config) -> CourseDirectory:

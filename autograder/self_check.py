@@ -6,7 +6,6 @@ The notebook is checked as it was last saved, in a temporary copy: your file is 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import re
@@ -14,7 +13,7 @@ import sys
 import tempfile
 import time
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -321,23 +320,9 @@ def check(
     truth = from_edition(master)
     changes = restore(notebook, truth)
     asked = outline(master)
-    with _speaking(lang):
-        executed = _execute(repo, _prepared(notebook, truth, master), progress)
+    executed = _execute(repo, _prepared(notebook, truth, master), lang, progress)
     marks = mark(executed, asked.exercises, truth, lang)
     return Result(chapter, lang, marks, tuple(changes), asked, time.monotonic() - started)
-
-
-@contextlib.contextmanager
-def _speaking(lang: str) -> Iterator[None]:
-    """The checks' language for kernels started meanwhile, should the notebook have lost its language cell."""
-    before = os.environ.get("USEROPS_LANG")
-    os.environ["USEROPS_LANG"] = lang
-    try:
-        yield
-    finally:
-        os.environ.pop("USEROPS_LANG")
-        if before is not None:
-            os.environ["USEROPS_LANG"] = before
 
 
 def _prepared(notebook: NotebookNode, truth: list[TrueCell], master: NotebookNode) -> NotebookNode:
@@ -357,13 +342,16 @@ def _prepared(notebook: NotebookNode, truth: list[TrueCell], master: NotebookNod
     return notebook
 
 
-def _execute(repo: Repository, notebook: NotebookNode, progress: Progress | None) -> NotebookNode:
+def _execute(repo: Repository, notebook: NotebookNode, lang: str, progress: Progress | None) -> NotebookNode:
     """Run the cells exactly as nbgrader's autograder would, by the same configuration."""
-    from autograder.course import load_config
+    from autograder.course import nbgrader_settings
     from autograder.preprocessors import RunCells
 
-    with tempfile.TemporaryDirectory(prefix="userops-check-") as folder:
-        runner = RunCells(config=load_config(repo, Path(folder)))
+    with (
+        tempfile.TemporaryDirectory(prefix="userops-check-") as folder,
+        nbgrader_settings(repo, Path(folder)) as config,
+    ):
+        runner = RunCells(config=config)
         if progress is not None:
             code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
             places = {index: done for done, index in enumerate(code)}
@@ -372,6 +360,7 @@ def _execute(repo: Repository, notebook: NotebookNode, progress: Progress | None
                 progress(places.get(cell_index, 0), len(code))
 
             runner.on_cell_start = on_cell_start
+        os.environ["USEROPS_LANG"] = lang  # should the notebook have lost its language cell
         executed, _ = runner.preprocess(notebook, {"metadata": {"path": folder}})
     return executed
 

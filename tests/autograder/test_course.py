@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import warnings
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SAWarning
 
 from autograder import cli, course
 from autograder.build import CODE_STUB, TEXT_STUB, nbgrader_config
-from autograder.course import Made, load_config, make_course
+from autograder.course import Made, make_course, nbgrader_settings
 from autograder.preprocessors import stamp
 from autograder.repository import Repository
 from userops.errors import CourseError
@@ -133,7 +134,11 @@ def test_nothing_hidden_is_released(repo: Repository) -> None:
 
 
 def test_the_configuration_holds_the_builds_stubs_and_no_more_is_shown_than_needed(repo: Repository) -> None:
-    config = load_config(repo, folder(repo))
+    before = dict(os.environ)
+    with nbgrader_settings(repo, folder(repo)) as config:
+        assert os.environ["OMP_NUM_THREADS"] == "1"
+        assert os.environ["USEROPS_DATA"] == before.get("USEROPS_DATA", str(repo.datasets))
+    assert dict(os.environ) == before
     assert config.ClearSolutions == nbgrader_config().ClearSolutions
     assert config.ClearSolutions.code_stub == {"python": CODE_STUB}
     assert config.ClearSolutions.text_stub == TEXT_STUB

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +16,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from small_course import make_small_course
+from traitlets.config import Config
 
-from autograder import cli, feedback, self_check
-from autograder.course import load_config
+from autograder import cli, course, feedback, self_check
+from autograder.course import nbgrader_settings
 from autograder.exercises import in_language, outline
 from autograder.repository import Repository
 from autograder.self_check import Result, check, find_notebook, language_of, read_notebook, require_tables
@@ -177,44 +179,39 @@ def test_a_damaged_notebook_is_put_right_and_says_what_was_changed(repo: Reposit
     assert "检查时补回或还原的单元格" in page(result)
 
 
-def test_a_loop_without_end_floods_and_a_dead_kernel_cost_their_own_cells_only(
-    repo: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def impatient(repo: Repository, folder: Path) -> object:
-        config = load_config(repo, folder)
-        config.ExecutePreprocessor.timeout = 3
-        return config
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test of the first exercise may run for two seconds; others are given time on a busy computer."""
 
-    monkeypatch.setattr("autograder.course.load_config", impatient)
+    @contextlib.contextmanager
+    def settings(repo: Repository, folder: Path) -> Iterator[Config]:
+        with nbgrader_settings(repo, folder) as config:
+            config.ExecutePreprocessor.timeout_func = lambda cell: 2 if "people(week)" in cell.source else 120
+            yield config
 
+    monkeypatch.setattr(course, "nbgrader_settings", settings)
+
+
+def test_a_flood_and_a_dead_kernel_cost_their_own_cells_only(repo: Repository) -> None:
     def change(notebook: NotebookNode) -> None:
         right(notebook)
         place = next(i for i, c in enumerate(notebook.cells) if c.id == "pair_test")
-        extra = [
-            "while True: print('flood ' * 10_000)",
-            "import os; os._exit(1)",
-        ]
-        notebook.cells[place + 1 : place + 1] = [nbformat.v4.new_code_cell(code) for code in extra]
+        flood, death = "while True: print('flood ' * 10_000)", "import os; os._exit(1)"
+        notebook.cells[place + 1 : place + 1] = [nbformat.v4.new_code_cell(code) for code in (flood, death)]
 
     result = graded(repo, "en", change)
     assert states(result)[:2] == [("1.1", 2.0, "right"), ("1.2", 3.0, "right")]
     assert len(page(result)) < 100_000
 
 
-def test_a_loop_without_end_is_named(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    def impatient(repo: Repository, folder: Path) -> object:
-        config = load_config(repo, folder)
-        config.ExecutePreprocessor.timeout = 2
-        return config
-
-    monkeypatch.setattr("autograder.course.load_config", impatient)
-
+def test_a_loop_without_end_and_a_dead_kernel_are_named(repo: Repository, impatient: None) -> None:
     def change(notebook: NotebookNode) -> None:
         put(notebook, "people", "def people(events):\n    while True: pass")
         put(notebook, "pair", "import os; os._exit(1)")
 
     result = graded(repo, "en", change)
     first, second, _ = result.marks.verdicts
+    assert "`while True: pass`" in first.wrong[0]
     assert "loop that never ends" in first.wrong[0]
     assert "Python itself stopped here" in second.wrong[0]
     assert result.marks.points == 0
