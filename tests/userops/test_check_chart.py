@@ -66,6 +66,31 @@ def test_lines_of_unlike_length_out_of_one_pivot_table(ax: Axes) -> None:
     check.chart(ax, kind="line", series={"a": USERS, "b": [4.0, 2.0]})
 
 
+def test_missing_values_asked_for_are_gaps_too(ax: Axes) -> None:
+    ax.plot(DAYS, [3.0, np.nan, 2.0, np.nan])
+    for wanted in ([3.0, np.nan, 2.0, np.nan], [3.0, None, 2.0, None]):
+        check.chart(ax, kind="line", x=DAYS, y=wanted)
+        check.chart(ax, kind="line", y=wanted)
+    refused(ax, kind="line", x=DAYS, y=[3.0, np.nan, np.nan, 2.0])
+    refused(ax, kind="line", x=DAYS, y=[np.nan] * 4)
+
+
+@pytest.mark.parametrize(
+    ("index", "places"),
+    [
+        (DAYS, DAYS),
+        ([2, 4, 7, 9], [2, 4, 7, 9]),
+        (pd.period_range("2025-01", periods=4, freq="M"), pd.date_range("2025-01-01", periods=4, freq="MS")),
+        ([-1.5, 0.0, 1.5, 3.0], [-1.5, 0.0, 1.5, 3.0]),
+    ],
+)
+def test_bars_of_pandas_stand_where_their_names_say(ax: Axes, index: Any, places: Any) -> None:
+    pd.Series(USERS, index=index).plot.bar(ax=ax)
+    said(ax)
+    check.chart(ax, kind="bar", x=places, y=USERS)
+    refused(ax, kind="bar", x=places, y=USERS[::-1])
+
+
 @pytest.mark.parametrize("flat", [False, True])
 def test_bars_by_name(ax: Axes, flat: bool) -> None:
     (ax.barh if flat else ax.bar)(["kol", "organic", "referral"], [1, 2, 3])
@@ -137,6 +162,8 @@ def test_reference_lines_count_as_lines_not_as_data(ax: Axes) -> None:
     ax.axhline(2)
     check.chart(ax, kind="line", series=1, y=USERS, lines=2)
     assert "2 line(s)" in str(refused(ax, lines=3))
+    ax.hlines([1, 2], DAYS[0], DAYS[-1])
+    check.chart(ax, lines=4)
 
 
 @pytest.mark.parametrize(

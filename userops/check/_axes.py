@@ -39,6 +39,7 @@ class Picture:
     horizontal: bool = False
     twin: bool = False
     reference_lines: int = 0
+    freq: Any = None
 
     def get_xlabel(self) -> str:
         return self.xlabel
@@ -136,6 +137,8 @@ def picture(value: Any) -> Picture:
         horizontal=horizontal,
         twin=any(other is not ax and other.bbox.bounds == ax.bbox.bounds for other in ax.get_figure().axes),
         reference_lines=references,
+        freq=getattr(ax, "freq", None)
+        or getattr(ax.xaxis, "freq", None),  # pandas draws periods at their ordinals
     )
 
 
@@ -150,7 +153,16 @@ def _label(value: Any) -> str:
 
 def _lines(ax: Any) -> tuple[list[Mark], int]:
     """Return the drawn lines (points if they are drawn without a line), and the number of reference lines."""
-    found, references = [], 0
+    from matplotlib.collections import LineCollection
+
+    found, references = (
+        [],
+        sum(
+            len(c.get_segments())
+            for c in ax.collections
+            if isinstance(c, LineCollection)  # hlines, vlines
+        ),
+    )
     for line in ax.get_lines():
         x, y = list(np.atleast_1d(line.get_xdata(orig=True))), list(np.atleast_1d(line.get_ydata(orig=True)))
         if line.get_transform() != ax.transData and len(x) <= 2:

@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+import pandas as pd
+
 from userops._language import t
 from userops.check._axes import Mark, Picture, picture
-from userops.check._compare import KindMismatch, unequal
+from userops.check._compare import KindMismatch, parse_time, unequal
 from userops.check._judge import Wrong, judge
-from userops.check._plain import column, kind_of, plain, show
+from userops.check._plain import MISSING, column, kind_of, plain, show
 
 KINDS: Final = ("line", "bar", "scatter", "hist", "heatmap")
 
@@ -112,12 +114,17 @@ def _of_kind(seen: Picture, kind: str | None) -> list[Mark]:
 def _values_problem(seen: Picture, kind: str | None, x: Any, y: Any, tol: float | None) -> str | None:
     marks = _of_kind(seen, kind)
     if y is not None and x is None:
-        if any(_same_bag(m.y, y, tol) for m in marks):
+        if any(_same_bag(m.y, y, tol) or _same_bag(m.y, _present(y), tol) for m in marks):
             return None
         n = max((len(m.y) for m in marks), default=0)
         return t(
             f"The values drawn ({n:,}) are not the ones asked for. Which table and which column go on the value axis?",
             f"画出来的 {n:,} 个值不是题目要的。数值轴上应放哪张表的哪一列？",
+        )
+    if y is not None:
+        # Nothing is drawn where a value is missing, so nothing is asked for there either.
+        x, y = zip(
+            *[(a, b) for a, b in zip(x, y, strict=True) if plain(b) is not MISSING] or [((), ())], strict=True
         )
     for mark in [*marks, *_drawn_one_by_one(marks)]:
         for positions in _positions(seen, mark):
@@ -134,6 +141,10 @@ def _values_problem(seen: Picture, kind: str | None, x: Any, y: Any, tol: float 
     )
 
 
+def _present(values: Sequence[Any]) -> list[Any]:
+    return [v for v in values if plain(v) is not MISSING]
+
+
 def _drawn_one_by_one(marks: list[Mark]) -> list[Mark]:
     """Join marks of a single point each: a loop that draws bar by bar draws one series."""
     if len(marks) < 2 or any(len(m.x) != 1 for m in marks):
@@ -148,7 +159,13 @@ def _positions(seen: Picture, mark: Mark) -> list[list[Any]]:
         if len(seen.ticks) == len(mark.x) and any(seen.ticks):
             readings.append(list(seen.ticks))
             with contextlib.suppress(ValueError):  # categories that are numbers: "1", "2", …
-                readings.append([float(tick) for tick in seen.ticks])
+                readings.append([float(tick.replace("−", "-").replace(",", "")) for tick in seen.ticks])
+            dates = [parse_time(tick) for tick in seen.ticks]
+            if all(d is not None for d in dates):
+                readings.append(dates)
+        if seen.freq is not None:
+            with contextlib.suppress(ValueError, TypeError):
+                readings.append([pd.Period(ordinal=round(v), freq=seen.freq) for v in mark.x])
         from matplotlib.dates import num2date
 
         try:

@@ -42,7 +42,7 @@ def same_scalar(got: Any, want: Any, tol: float | None = None) -> bool:
     if {got_kind, want_kind} <= {"number", "truth"}:
         return same_number(float(got), float(want), tol, whole=isinstance(want, int))
     if want_kind == "text" and got_kind == "time":
-        stamp = _parse_time(want)
+        stamp = parse_time(want)
         return stamp is not None and stamp == got
     if isinstance(got, tuple) and isinstance(want, tuple):
         return len(got) == len(want) and all(same_scalar(g, w, tol) for g, w in zip(got, want, strict=True))
@@ -54,7 +54,7 @@ def same_scalar(got: Any, want: Any, tol: float | None = None) -> bool:
         return False
 
 
-def _parse_time(text: str) -> pd.Timestamp | None:
+def parse_time(text: str) -> pd.Timestamp | None:
     """Read a label such as 2025-03 or 2025-03-01; None if the text is no date."""
     if not text[:4].isdigit():
         return None
@@ -96,7 +96,7 @@ def reconcile(got: Column, want: Column) -> tuple[Column, Column]:
     if pair == {"number", "truth"}:
         return _as_number(got), _as_number(want)
     if want.kind == "text" and got.kind == "time":
-        stamps = [MISSING if m else _parse_time(v) for v, m in zip(want.data, want.missing, strict=True)]
+        stamps = [MISSING if m else parse_time(v) for v, m in zip(want.data, want.missing, strict=True)]
         if all(s is not None for s in stamps):
             data = np.array(["NaT" if s is MISSING else s for s in stamps], dtype="datetime64[us]")
             return got, Column("time", data, want.missing)
