@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from autograder.problems import CJK, Problem, at
+from autograder.pycode import is_name, parsed
 from autograder.source import Cell, Chapter
 
 _CODE: Final = "\u25a1"  # stands for what is not prose (code, formulas): neither Chinese nor Latin
@@ -128,17 +129,8 @@ def _chinese_lines(chapter: Chapter) -> Iterator[tuple[Cell, int, str]]:
 
 def _translations(cell: Cell) -> Iterator[tuple[int, str]]:
     """Offset and text of each second argument of ``t()``."""
-    try:
-        tree = ast.parse(cell.source)
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id == "t"
-            and len(node.args) == 2
-        ):
+    for node in ast.walk(parsed(cell.source)):
+        if isinstance(node, ast.Call) and is_name(node.func, "t") and len(node.args) == 2:
             yield node.args[1].lineno - 1, _text_of(node.args[1])
 
 

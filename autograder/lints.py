@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from autograder import lint_code, lint_prose, lint_structure
+from autograder import lint_language, lint_names, lint_prose, lint_structure, lint_tests
 from autograder.problems import Problem, Rule
 from autograder.source import Chapter
 
@@ -24,16 +24,16 @@ RULES: Final[tuple[Rule, ...]] = (
     lint_structure.regions,
     lint_structure.details,
     lint_structure.memos,
-    lint_code.syntax,
-    lint_code.stubs,
-    lint_code.test_names,
-    lint_code.rebinding,
-    lint_code.quiet_tests,
-    lint_code.scores,
-    lint_code.visible_ok,
-    lint_code.comments,
-    lint_code.language,
-    lint_code.proven,
+    lint_names.syntax,
+    lint_names.stubs,
+    lint_names.test_names,
+    lint_names.rebinding,
+    lint_tests.quiet_tests,
+    lint_tests.scores,
+    lint_tests.visible_ok,
+    lint_language.comments,
+    lint_language.language,
+    lint_tests.proven,
     lint_prose.chinese_is_chinese,
     lint_prose.english_is_english,
     lint_prose.chinese_punctuation,

@@ -273,8 +273,8 @@ def test_a_crash_while_writing_leaves_the_last_good_notebooks(tmp_path, monkeypa
 def test_the_notebook_of_a_chapter_that_is_gone_is_removed_and_nothing_else(tmp_path):
     root = course(tmp_path / "course", 97, 98)
     build(root)
-    notes = notebook_path(root, "ch98_tiny", "en").with_name("notes.txt")
-    notes.write_text("mine", encoding="utf-8")
+    notes = notebook_path(root, "ch98_tiny", "en").with_name("ch98_tiny_mine.ipynb")
+    notes.write_text("{}", encoding="utf-8")
     mine = root / "notebooks" / "en" / "mine.ipynb"
     mine.write_text("{}", encoding="utf-8")
     (root / "solutions" / "ch98_tiny.md").unlink()

@@ -13,8 +13,9 @@ from nbclient import NotebookClient
 from nbgrader.utils import determine_grade
 from tiny import SOURCE, TEXT, changed, changed_text, course, line_of
 
-from autograder import cases
-from autograder.cases import CellError, run_chapter, run_untouched
+from autograder import cases, cell_runner
+from autograder.cases import run_chapter, run_untouched
+from autograder.cell_runner import CellError
 from autograder.source import parse_chapter
 from userops import language, use_language
 from userops.errors import CourseError
@@ -220,7 +221,7 @@ def test_points_are_those_of_a_real_kernel_and_nbgrader():
     ours = {}
     for body in bodies:
         cell = type(test)(**{**vars(test), "source": body})
-        names = cases._fresh_names() | {"np": np, "pd": pd}
+        names = cell_runner.fresh_names() | {"np": np, "pd": pd}
         ours[body] = cases._grade(cell, chapter, names).points
     assert ours == theirs
 
@@ -284,6 +285,11 @@ def test_an_answer_given_away_by_a_worked_example_is_seen():
 # --- cases do not touch each other, nor this process
 
 
+def test_a_cell_inherits_no_future_import():
+    answer = '    def inner(n: int): ...\n\n    return 2 if inner.__annotations__["n"] is int else 7'
+    assert one((SET, answer)).message == by_label(changed())["users", "a constant"].message
+
+
 def test_a_case_cannot_spoil_what_comes_after_it():
     spoil = (
         'events.loc[:, "day"] = 9\nevents["more"] = 1\nnumbers[0] = 9\nnested["a"]["b"].append(9)\ngroup.add(9)\n\n\n'
@@ -311,7 +317,7 @@ def test_two_names_of_one_value_stay_one_value():
     names = {"a": [1], "frame": pd.DataFrame({"x": [1]})}
     names["b"] = names["a"]
     names["holder"] = {"frame": names["frame"]}
-    copied = cases._copy_of(names)
+    copied = cell_runner.copy_of(names)
     assert copied["a"] is copied["b"] is not names["a"]
     assert copied["holder"]["frame"] is copied["frame"]
 

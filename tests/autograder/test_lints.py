@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tiny import TEXT, changed, changed_text, line_of
 
-from autograder.lint_code import names_of
 from autograder.lints import RULES, lint
 from autograder.problems import Problem
+from autograder.pycode import names_of
 
 PAIR = '+++ {"lang": "en"}\n\n%s\n\n+++ {"lang": "zh"}\n\n%s\n\n'
 WRAP_UP = '+++ {"lang": "en"}\n\n## Wrap-up'
