@@ -109,7 +109,7 @@ def wide_table(
     hour = start["ts"].dt.hour
     table["late_share"] = ((hour >= 22) | (hour < 3)).groupby(start["user_id"]).mean()
     table["morning_share"] = hour.between(5, 9).groupby(start["user_id"]).mean()
-    table["weekend_share"] = (start["ts"].dt.dayofweek >= 5).groupby(start["user_id"]).mean()
+    table["weekend_share"] = (start["ts"].dt.day_of_week >= 5).groupby(start["user_id"]).mean()
 
     known = known[known["user_id"].isin(table.index)]
     counts = known.groupby(["user_id", "event"]).size().unstack(fill_value=0)

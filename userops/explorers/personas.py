@@ -6,12 +6,14 @@ segments went astray go on with the rest of the chapter.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from userops.explorers._habits import HABITS, MIN_VISITS, SKEWED, label, prepare, wide_table
 
-__all__ = ["HABITS", "MIN_VISITS", "SKEWED", "label", "letters", "team_segments", "wide_table"]
+__all__ = ["HABITS", "MIN_VISITS", "SKEWED", "choose_k", "label", "letters", "team_segments", "wide_table"]
 
 
 def letters(labels: np.ndarray | pd.Series, index: pd.Index | None = None) -> pd.Series:
@@ -42,3 +44,47 @@ def team_segments(table: pd.DataFrame, *, k: int = 6) -> pd.Series:
 
     model = KMeans(n_clusters=k, n_init=10, random_state=7)
     return letters(model.fit_predict(prepare(table).to_numpy()), index=table.index)
+
+
+def choose_k(
+    table: pd.DataFrame, counts: Iterable[int] = range(2, 11), *, rounds: int = 6, seed: int = 0
+) -> pd.DataFrame:
+    """Return three criteria for the number of segments, on the scaled habits of ``table``.
+
+    Args:
+        table: from ``wide_table``.
+        counts: the numbers of segments to try.
+        rounds: pairs of bootstrap samples for the stability.
+        seed: of the resampling.
+
+    Returns:
+        One row a number: ``k``, ``inertia``, ``silhouette`` (of at most 2,000 users), ``stability`` (mean
+        adjusted Rand index of k-means fits on two bootstrap samples, compared on all users).
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score, silhouette_score
+
+    points = prepare(table).to_numpy()
+    rng = np.random.default_rng(seed)
+    shown = np.sort(rng.permutation(len(points))[:2000])
+    found = []
+    for k in counts:
+        model = KMeans(k, n_init=10, random_state=0).fit(points)
+        pairs = [
+            [
+                KMeans(k, n_init=5, random_state=0)
+                .fit(points[rng.integers(0, len(points), len(points))])
+                .predict(points)
+                for _ in range(2)
+            ]
+            for _ in range(rounds)
+        ]
+        found.append(
+            {
+                "k": k,
+                "inertia": model.inertia_,
+                "silhouette": silhouette_score(points[shown], model.labels_[shown]),
+                "stability": float(np.mean([adjusted_rand_score(*pair) for pair in pairs])),
+            }
+        )
+    return pd.DataFrame(found)
