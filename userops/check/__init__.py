@@ -5,6 +5,7 @@ Every check is tolerant of form (row order, index, dtype width, float noise, dat
 one short ``CheckError`` in the language in force. Nothing is ever written to stderr.
 """
 
+from userops.check._avoid import avoid
 from userops.check._calls import empty, raises, same, unchanged
 from userops.check._chart import chart
 from userops.check._decision import decision
@@ -18,6 +19,7 @@ from userops.check._values import choice, items, number, text
 __all__ = [
     "CheckError",
     "Score",
+    "avoid",
     "chart",
     "choice",
     "decision",
