@@ -195,7 +195,7 @@ def draw(
     shown = cohorts["cohort"].iloc[:: -(-len(cohorts) // 6) or 1]
     right.set_xticks(shown, labels=shown.dt.strftime("%m-%d" if grain == "week" else "%Y-%m"))
     for axes in (left, right):
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
     return sentence(frame, definition=definition, day=day, width=width)
 
 
