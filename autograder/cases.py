@@ -2,7 +2,8 @@
 
 A chapter runs once, in this process, from top to bottom with the reference solutions. At each solution cell
 every case of that exercise is tried first, in a copy of the names as they stand there, followed by the
-exercise's test cells. Points are given as nbgrader gives them.
+exercise's test cells; nothing else may rely on what a test cell leaves behind. Points are given as nbgrader
+gives them.
 
     python -m autograder.cases ch01 --lang zh --only dau
 """
@@ -197,6 +198,8 @@ def _run_exercise(chapter: Chapter, lang: str, exercise: Exercise, names: Namesp
                 graded.append(_grade(step, chapter, trial))
             else:
                 run_cell(step, chapter, trial, strict=False)
+        # Its functions and its names hold each other: without this, tables pile up until a collection.
+        trial.clear()
         return CaseResult(
             chapter.name,
             lang,
