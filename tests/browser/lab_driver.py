@@ -25,7 +25,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 ARTIFACTS: Final = ROOT / "artifacts" / "browser"
 
 SECONDS: Final = 1000  # Playwright counts in milliseconds
-PATIENCE: Final = 60 * SECONDS
+PATIENCE: Final = 90 * SECONDS
 
 ERROR: Final = '.jp-Notebook [data-mime-type="application/vnd.jupyter.error"]'
 
@@ -178,7 +178,7 @@ def open_notebook(page: Page, lab: Lab, path: Path) -> None:
     page.goto(lab.address(path))
     expect(page.locator(".jp-Notebook .jp-Cell").first).to_be_visible(timeout=PATIENCE)
     # The tool bar's sign says "idle" before there is a kernel, and what is run then is lost; this line does not.
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("(ipykernel) | Idle", timeout=PATIENCE)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("(ipykernel) | Idle")
 
 
 def indicator(page: Page) -> Locator:
@@ -200,7 +200,7 @@ def run_all(page: Page, path: Path) -> NotebookNode:
     # JupyterLab stops at the first error; so does the wait.
     menu(page, "Run", "Run All Cells")
     expect(done.or_(page.locator(ERROR)).first).to_be_attached(timeout=2 * PATIENCE)
-    expect(indicator(page)).to_have_attribute("data-status", "idle", timeout=PATIENCE)
+    expect(indicator(page)).to_have_attribute("data-status", "idle")
     return save(page, path)
 
 
@@ -208,7 +208,7 @@ def save(page: Page, path: Path) -> NotebookNode:
     """Save with the keyboard and return the notebook from disk."""
     page.keyboard.press("Escape")
     page.keyboard.press("Control+s")
-    expect(page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
     return read_notebook(path)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import nbformat
 import pytest
 from lab_driver import (
-    PATIENCE,
     Lab,
     cell_with,
     complaints,
@@ -93,7 +92,7 @@ def validate(page: Page) -> Locator:
     """Press Validate and return the dialog that answers."""
     page.get_by_role("button", name="Validate").click()
     answer = page.locator(".jp-Dialog-content", has_text="Validation Results")
-    expect(answer).to_be_visible(timeout=2 * PATIENCE)
+    expect(answer).to_be_visible()
     return answer
 
 
