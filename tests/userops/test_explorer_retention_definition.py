@@ -136,10 +136,10 @@ def test_the_cohort_table_keeps_empty_periods_and_leaves_out_running_ones() -> N
 
 
 def test_a_user_is_lost_before_the_first_long_silence_even_if_back_later() -> None:
-    people = pd.DataFrame({"user_id": [1, 2, 3, 4, 5], "observed": [200, 200, 100, 44, 60]})
-    ages = pd.DataFrame(
-        {"user_id": [1, 1, 1, 2, 2, 2, 2, 2, 3, 3], "age": [0, 10, 56, 0, 45, 90, 135, 180, 0, 56]}
-    )
+    watched = {1: 200, 2: 200, 3: 100, 4: 44, 5: 60, 6: 45, 7: 100}
+    people = pd.DataFrame({"user_id": list(watched), "observed": list(watched.values())})
+    days = {1: [0, 10, 56], 2: [0, 45, 90, 135, 180], 3: [0, 56], 6: [0], 7: [0, 30, 56]}
+    ages = pd.DataFrame([(u, d) for u, ds in days.items() for d in ds], columns=["user_id", "age"])
     lives = explorer.lifetimes(people, ages, silence=45).set_index("user_id")
     # 1: silent from day 11 to 55 (45 days), back on day 56, which changes nothing.
     assert lives.loc[1, ["duration", "lost"]].tolist() == [10, True]
@@ -147,9 +147,12 @@ def test_a_user_is_lost_before_the_first_long_silence_even_if_back_later() -> No
     assert lives.loc[2, ["duration", "lost"]].tolist() == [155, False]
     # 3: lost at once: days 1 to 55.
     assert lives.loc[3, ["duration", "lost"]].tolist() == [0, True]
-    # 4: cannot be judged. 5: never seen after registering.
+    # 4: cannot be judged. 5: never seen after registering. 6: the 45th silent day is the last one watched.
     assert 4 not in lives.index
     assert lives.loc[5, ["duration", "lost"]].tolist() == [0, True]
+    assert lives.loc[6, ["duration", "lost"]].tolist() == [0, True]
+    # 7: silent for 44 days when the watch ends.
+    assert lives.loc[7, ["duration", "lost"]].tolist() == [55, False]
 
 
 def test_kaplan_meier_on_the_freireich_trial() -> None:
