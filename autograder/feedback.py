@@ -63,6 +63,7 @@ CHANGES: Final = {
     "duplicate": ("stood there twice", "重复"),
     "edited": ("had been changed", "被改动"),
     "retyped": ("had changed its type", "类型被改"),
+    "stripped": ("had lost its nbgrader label", "丢了 nbgrader 标记"),
     "unknown": ("is no cell of this chapter", "不是本章的单元格"),
 }
 

@@ -67,7 +67,7 @@ class TrueCell:
 class Change:
     """Something that was not as handed out and has been put right."""
 
-    what: Literal["missing", "duplicate", "edited", "retyped", "unknown"]
+    what: Literal["missing", "duplicate", "edited", "retyped", "stripped", "unknown"]
     grade_id: str
 
 
@@ -124,6 +124,21 @@ def _tidy(notebook: NotebookNode, known: Mapping[str, TrueCell]) -> list[Change]
             if not isinstance(grade_id, str) or grade_id not in known:
                 del cell.metadata["nbgrader"]
                 changes.append(Change("unknown", str(grade_id)))
+    return changes + _recognise(notebook, known)
+
+
+def _recognise(notebook: NotebookNode, known: Mapping[str, TrueCell]) -> list[Change]:
+    """Find cells that lost their metadata by their ids: the build makes an nbgrader cell's id its grade id.
+
+    Some editors keep one and not the other; the answer would count as deleted.
+    """
+    there, changes = set(_places(notebook)), []
+    for cell in notebook.cells:
+        grade_id = cell.get("id")
+        if "nbgrader" not in cell.metadata and grade_id in known and grade_id not in there:
+            cell.metadata["nbgrader"] = known[grade_id].metadata()
+            there.add(grade_id)
+            changes.append(Change("stripped", grade_id))
     return changes
 
 

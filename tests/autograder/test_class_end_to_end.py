@@ -108,9 +108,16 @@ def cell_of(notebook: NotebookNode, grade_id: str) -> NotebookNode:
     return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
 
 
-def filled_in(chapter: Chapter, lang: str, answers: Mapping[str, str]) -> NotebookNode:
-    """The learner's notebook with these answers, and a memo."""
+def filled_in(
+    chapter: Chapter, lang: str, answers: Mapping[str, str], *, explorers: bool = False
+) -> NotebookNode:
+    """The learner's notebook with these answers, and a memo.
+
+    An explorer shows something, defines nothing and takes seconds to start: most of the class has deleted them.
+    """
     notebook = edition(chapter, lang, release=True)
+    if not explorers:
+        notebook.cells = [c for c in notebook.cells if "explorer" not in c.metadata.get("tags", [])]
     for grade_id, source in answers.items():
         cell_of(notebook, grade_id).source = source
     if answers:
@@ -192,18 +199,18 @@ def cells_copied(notebook: NotebookNode, exercises: list[Exercise]) -> Points:
 
 
 def a_class(chapter: Chapter) -> list[Student]:
-    everything, nothing = full(chapter), dict.fromkeys(full(chapter), 0.0)
-    broken = Student("lost-power", "en", nothing, filled_in(chapter, "en", references(chapter)))
+    answers, everything, nothing = references(chapter), full(chapter), dict.fromkeys(full(chapter), 0.0)
+    broken = Student("lost-power", "en", nothing, filled_in(chapter, "en", answers))
     broken.text = nbformat.writes(broken.notebook)[:-4000]
     return [
-        Student("reference-en", "en", everything, filled_in(chapter, "en", references(chapter))),
+        Student("reference-en", "en", everything, filled_in(chapter, "en", answers, explorers=True)),
         with_cases(chapter, "right-1", "zh", "right", 0),
         with_cases(chapter, "right-2", "en", "right", 1),
         with_cases(chapter, "wrong-1-en", "en", "wrong", 0),
         with_cases(chapter, "wrong-1-zh", "zh", "wrong", 0),
         with_cases(chapter, "wrong-2", "zh", "wrong", 1),
         with_cases(chapter, "wrong-3", "en", "wrong", 2),
-        Student("blank-王小明", "zh", nothing, filled_in(chapter, "zh", {})),
+        Student("blank-王小明", "zh", nothing, filled_in(chapter, "zh", {}, explorers=True)),
         spoilt(chapter, "kernel-dies", "en", kernel_dies),
         spoilt(chapter, "code-fails", "zh", code_fails),
         spoilt(chapter, "cells-deleted", "en", cells_deleted),
@@ -330,18 +337,17 @@ def test_feedback_comes_in_the_students_own_language_and_shows_no_hidden_test(
 
 def hidden_lines(chapter: Chapter) -> list[str]:
     """Lines that stand in hidden tests alone, long enough to be told from anything else."""
-    inside: set[str] = set()
-    outside: set[str] = set()
+    hidden: list[str] = []
+    shown: list[str] = []
     for cell in chapter.cells:
-        hidden = False
+        inside = False
         for line in cell.source.splitlines():
             if "HIDDEN TESTS" in line:
-                hidden = "BEGIN" in line
-            elif cell.kind == "test" and hidden:
-                inside.add(line.strip())
+                inside = "BEGIN" in line
             else:
-                outside.add(line.strip())
-    return [line for line in inside - outside if len(line) > 30]
+                (hidden if cell.kind == "test" and inside else shown).append(line.strip())
+    elsewhere = "\n".join(shown)
+    return [line for line in hidden if len(line) > 30 and line not in elsewhere]
 
 
 def test_misconceptions_reach_the_feedback(course: Course, chapter: Chapter) -> None:
@@ -392,7 +398,7 @@ def test_every_other_chapter_can_be_graded(all_chapters: Course, name: str) -> N
     lang = "zh" if REPO.chapters().index(name) % 2 else "en"
     folder = all_chapters.folder / "submitted" / "anyone" / name
     folder.mkdir(parents=True)
-    notebook = filled_in(chapter, lang, references(chapter))
+    notebook = filled_in(chapter, lang, references(chapter), explorers=True)
     (folder / f"{name}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
     assert all_chapters.nbgrader("autograde", name) == 0, all_chapters.said["autograde"][-3000:]
     with all_chapters.gradebook as book:

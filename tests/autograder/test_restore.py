@@ -188,6 +188,27 @@ def test_metadata_of_no_cell_of_this_chapter_are_dropped(meta: object) -> None:
     assert [change.what for change in changes] == ["unknown"]
 
 
+def test_a_cell_that_lost_its_metadata_is_known_by_its_id() -> None:
+    def change(nb: NotebookNode) -> None:
+        for grade_id in ("x", "x_test"):
+            cell = get(nb, grade_id)
+            cell.id = grade_id  # as the build names it
+            cell.source = "x = 1"
+            del cell.metadata["nbgrader"]
+
+    notebook, changes = put_right(change)
+    assert get(notebook, "x").source == "x = 1"
+    assert changes == [Change("stripped", "x"), Change("stripped", "x_test"), Change("edited", "x_test")]
+    assert len(notebook.cells) == len(handed_out().cells)
+
+
+def test_an_id_does_not_make_a_second_copy_of_a_cell() -> None:
+    notebook = handed_out()
+    notebook.cells.append(new_code_cell("x = 2", id="x"))
+    assert restore(notebook, TRUTH) == []
+    assert "nbgrader" not in notebook.cells[-1].metadata
+
+
 def test_what_is_not_a_cell_is_dropped_and_what_lacks_a_field_gets_it() -> None:
     def change(nb: NotebookNode) -> None:
         del get(nb, "x")["outputs"]
