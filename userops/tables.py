@@ -513,7 +513,7 @@ _ALL: tuple[Table, ...] = (
                 "converted", BOOL, "paid an order within 14 days of exposure", "曝光后 14 天内是否支付订单"
             ),
             _yuan("revenue", "amount paid within 14 days of exposure", "曝光后 14 天内支付金额"),
-            _yuan("revenue_before", "amount paid in the 28 days before exposure", "曝光前 28 天内支付金额"),
+            _yuan("revenue_before", "amount paid in the 90 days before exposure", "曝光前 90 天内支付金额"),
         ),
         key=("experiment_id", "user_id"),
         links={"user_id": ("users", "user_id")},

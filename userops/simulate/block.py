@@ -6,10 +6,12 @@ grow with the number of users. Identifiers of a block start where the block's nu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from userops.simulate import crm, growth, plan, shopping, voice
 from userops.simulate import orders as ordering
@@ -35,10 +37,10 @@ class Block:
     tracked: Ints
 
 
-def labels(names: object, codes: Ints) -> pd.Series:
+def labels(names: Iterable[str], codes: Ints) -> pd.Series:
     """Turn codes into their names; −1 means missing."""
-    values = [*names, None]  # type: ignore[misc]
-    return pd.Series(pd.array(np.array(values, dtype=object)[codes], dtype="str"))
+    found = pa.array([*names], type=pa.large_string()).take(pa.array(codes, mask=codes < 0))
+    return pd.Series(pd.array(found, dtype="str"))
 
 
 def nullable(values: Ints, present: np.ndarray) -> pd.Series:
@@ -46,10 +48,23 @@ def nullable(values: Ints, present: np.ndarray) -> pd.Series:
 
 
 def make_block(
-    users: int, seed: int, number: int, shelf: Catalogue, ads: Adverts, *, double_11: bool = True
+    users: int,
+    seed: int,
+    number: int,
+    shelf: Catalogue,
+    ads: Adverts,
+    *,
+    double_11: bool = True,
+    checkout_test: bool | None = None,
 ) -> Block:
-    """Simulate one block; ``double_11=False`` leaves the 11.11 promotion out (for the counterfactual)."""
+    """Simulate one block.
+
+    Two switches make another world with the same random numbers: ``double_11=False`` leaves the 11.11
+    promotion out, ``checkout_test`` puts everyone (True) or no one (False) into experiment 1's treatment.
+    """
     who = people(users, seed, number, ads)
+    if checkout_test is not None:
+        who.treated[:] = checkout_test
     walkers = round(users * VISITORS_A_USER)
     strangers, stranger_channel = visiting.anonymous(walkers, who, seed, number, ads)
     group_visits, groups = crm.community(who, seed, number)
@@ -57,11 +72,8 @@ def make_block(
     visits = visits.take(visiting.tidy(visits))
     visits, recalls = crm.recall(visits, who, seed, number)
 
-    holiday_nudges, holidays = crm.holidays(visits, who, seed, number)
-    nudges = [
-        *(holiday_nudges if double_11 else holiday_nudges[:2] + holiday_nudges[3:]),
-        crm.checkout_test(visits, who),
-    ]
+    visits, nudges, holidays = crm.holidays(visits, who, seed, number, double_11=double_11)
+    nudges = [*nudges, crm.checkout_test(visits, who)]
     content = shopping.decide(visits, who, seed, number, nudges, step="content", double_11=double_11)
     returns, reminders = crm.reminders(visits, content, who, seed, number)
     more = shopping.decide(returns, who, seed, number, [], step="returns", double_11=double_11)

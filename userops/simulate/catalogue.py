@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from userops.simulate._random import Floats, Ints, stream
-from userops.simulate.plan import CHANNEL, DAYS, PRICE_TILT, PROMOTIONS, day
+from userops.simulate.plan import CHANNEL, DAYS, PRICE_TILT, PROMOTIONS, PURSE, day
 from userops.tables import CATEGORIES
 
 # kind of product (English, Chinese) and brands, by category; 10 kinds × 3 styles a category
@@ -67,7 +67,7 @@ _STYLE_TILT = (0.0, -0.30, 0.45)
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The shelf as arrays; ``weight`` is 6 personas × 8 categories × products of a category."""
+    """The shelf as arrays; ``weight`` is (6 personas · 3 purses · 8 categories) × products of a category."""
 
     name_en: list[str]
     name_zh: list[str]
@@ -80,6 +80,10 @@ class Catalogue:
     companion: Ints  # the product that goes with a product
     stand_in: Ints  # an older product, shown before a product is launched
     per_category: int
+
+    def taste_row(self, persona: Ints, purse: Ints, category: Ints) -> Ints:
+        """Return the row of ``weight`` for each persona, purse and category."""
+        return (persona * len(PURSE) + purse) * len(CATEGORIES) + category
 
 
 def catalogue(seed: int) -> Catalogue:
@@ -122,8 +126,9 @@ def catalogue(seed: int) -> Catalogue:
     popularity = 1.0 / (1 + np.argsort(np.argsort(rng.random((len(CATEGORIES), per)), axis=1), axis=1)) ** 0.8
     log_price = np.log(price.reshape(len(CATEGORIES), per))
     centre = np.median(log_price, axis=1, keepdims=True)
-    away = log_price[None] - centre[None] - PRICE_TILT[:, None, None]
-    weight = popularity[None] * np.exp(-0.5 * (away / 0.45) ** 2) + 1e-6
+    tilt = (PRICE_TILT[:, None] + PURSE).ravel()
+    away = log_price[None] - centre[None] - tilt[:, None, None]
+    weight = popularity[None] * np.exp(-0.5 * (away / 0.38) ** 2) + 1e-6
     # A companion is another kind in the same or a neighbouring category, bought together more than by chance.
     shift = rng.integers(1, per // 3, count) * 3
     same = (position + shift) % per + category * per
@@ -131,7 +136,17 @@ def catalogue(seed: int) -> Catalogue:
     companion = np.where(rng.random(count) < 0.75, same, other)
     stand_in = category * per + position // 3 * 3
     return Catalogue(
-        names_en, names_zh, brands, category, price, cost, launched, weight, companion, stand_in, per
+        names_en,
+        names_zh,
+        brands,
+        category,
+        price,
+        cost,
+        launched,
+        weight.reshape(-1, per),
+        companion,
+        stand_in,
+        per,
     )
 
 

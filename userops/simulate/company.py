@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from userops.errors import CourseError
 from userops.simulate import media, plan
+from userops.simulate._parquet import write_table
 from userops.simulate.block import BLOCK_USERS, Block, make_block
 from userops.simulate.catalogue import WELCOME_ID, Catalogue, ad_campaigns, catalogue, promotion_id
+from userops.simulate.dirt import write_raw
+from userops.simulate.effects import counterfactuals, planted
 from userops.simulate.people import Adverts, adverts
 from userops.tables import TABLES
 
@@ -31,7 +34,7 @@ def company(users: int = DEFAULT_USERS, seed: int = DEFAULT_SEED) -> dict[str, p
     Raises:
         CourseError: fewer than 50 users.
     """
-    shelf, ads, blocks = _start(users, seed)
+    shelf, ads, blocks = _start(users, seed, BLOCK_USERS)
     made = [make_block(size, seed, number, shelf, ads) for number, size in enumerate(blocks)]
     tables = {
         name: pd.concat([block.tables[name] for block in made], ignore_index=True) if len(made) > 1 else frame
@@ -42,10 +45,10 @@ def company(users: int = DEFAULT_USERS, seed: int = DEFAULT_SEED) -> dict[str, p
     return {name: tables[name] for name in TABLES}
 
 
-def _start(users: int, seed: int) -> tuple[Catalogue, Adverts, list[int]]:
+def _start(users: int, seed: int, block_users: int) -> tuple[Catalogue, Adverts, list[int]]:
     if users < 50:
         raise CourseError(f"A company of {users} users is too small to simulate: ask for 50 or more.")
-    blocks = [min(BLOCK_USERS, users - first) for first in range(0, users, BLOCK_USERS)]
+    blocks = [min(block_users, users - first) for first in range(0, users, block_users)]
     if len(blocks) > 1 and blocks[-1] < 50:
         blocks[-2:] = [blocks[-2] + blocks[-1]]
     return catalogue(seed), adverts(users, seed), blocks
@@ -77,9 +80,10 @@ def shared_tables(shelf: Catalogue, ads: Adverts, tracked: np.ndarray, seed: int
 
 def _campaigns(ads: Adverts) -> pd.DataFrame:
     rows = [(WELCOME_ID, "Welcome coupon", "新人礼券", "welcome", 0, plan.DAYS - 1, 120_000, "first_order")]
-    budgets = (60_000, 40_000, 40_000, 180_000, 40_000, 60_000, 320_000, 90_000)
+    budgets = (60_000, 40_000, 40_000, 180_000, 40_000, 60_000, 320_000, 90_000, *(15_000,) * 7)
     for place, (en, zh, first, last, *_) in enumerate(plan.PROMOTIONS):
-        rows.append((promotion_id(place), en, zh, "promotion", first, last, budgets[place], "revenue"))
+        goal = "repeat_orders" if en.startswith("Member Week") else "revenue"
+        rows.append((promotion_id(place), en, zh, "promotion", first, last, budgets[place], goal))
     for item, spend in zip(ad_campaigns(), ads.spend, strict=True):
         budget = int(round(spend.sum() / 100 * 1.05, -3))
         rows.append(
@@ -94,78 +98,81 @@ def _campaigns(ads: Adverts) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(("name_en", "name_zh", "kind", "goal"), "str"))
 
 
-def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write one Parquet file; the same frame gives the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    text = [name for name in frame.columns if pd.api.types.is_string_dtype(frame[name].dtype)]
-    numbers = {
-        name: "DELTA_BINARY_PACKED"
-        for name in frame.columns
-        if str(frame[name].dtype) in ("int64", "Int64", "datetime64[us]")
-    }
-    pq.write_table(
-        table,
-        path,
-        compression="zstd",
-        compression_level=12,
-        use_dictionary=text or False,
-        column_encoding=_encodings(frame, numbers),
-        row_group_size=1_000_000,
-        store_schema=True,
-    )
-
-
-# Sorted identifiers and times shrink most as differences; repeated ones are left to the compressor.
-_SORTED = {
-    "event_id",
-    "ts",
-    "order_id",
-    "message_id",
-    "coupon_id",
-    "sent_at",
-    "issued_at",
-    "created_at",
-    "registered_at",
-}
-
-
-def _encodings(frame: pd.DataFrame, numbers: dict[str, str]) -> dict[str, str] | None:
-    return {name: encoding for name, encoding in numbers.items() if name in _SORTED} or None
-
-
 def simulate(
     out: Path,
     users: int = DEFAULT_USERS,
     seed: int = DEFAULT_SEED,
     *,
-    progress: Callable[[int, int, Block], None] | None = None,
+    workers: int = 1,
+    block_users: int = BLOCK_USERS,
+    progress: Callable[[int], object] | None = None,
 ) -> int:
     """Write a company's tables to ``out`` and the truth to ``out/truth``; return the number of events.
 
     Up to one block of users every table is one file, ``events.parquet``; beyond that the tables that grow
-    with the users are folders of parts, ``events/part-0000.parquet``, and memory stays that of one block.
+    with the users are folders of parts, ``events/part-0000.parquet``, and memory stays that of one block a
+    worker. The dirty exports and ``truth/effects.json`` are made of a company of one block only.
+
+    Args:
+        block_users: users a block; another size makes another company.
+        workers: processes that make blocks; what is written does not depend on it.
+        progress: called with the number of users done since the last call.
+
+    Raises:
+        CourseError: fewer than 50 users.
     """
-    shelf, ads, blocks = _start(users, seed)
+    shelf, ads, blocks = _start(users, seed, block_users)
     out.mkdir(parents=True, exist_ok=True)
-    tracked: np.ndarray | None = None
+    tracked = np.zeros((len(ads.campaigns), plan.DAYS), dtype=np.int64)
     events = 0
-    for number, size in enumerate(blocks):
-        block = make_block(size, seed, number, shelf, ads)
-        for name, frame in block.tables.items():
-            write_table(frame, _part(out, name, number, len(blocks)))
-        write_table(block.truth, _part(out / "truth", "users", number, len(blocks)))
-        tracked = block.tracked if tracked is None else tracked + block.tracked
-        events += len(block.tables["events"])
+    if len(blocks) == 1:
+        block = make_block(users, seed, 0, shelf, ads)
+        _write(block, out, None)
+        tracked, events = block.tracked, len(block.tables["events"])
+        write_raw(block.tables, out / "raw", out / "truth", seed)
+        found = planted(counterfactuals(users, seed, shelf, ads, block), block.truth)
+        text = (
+            json.dumps({"users": users, "seed": seed, "effects": found}, indent=2, ensure_ascii=False) + "\n"
+        )
+        (out / "truth" / "effects.json").write_text(text, encoding="utf-8")
         if progress is not None:
-            progress(number + 1, len(blocks), block)
-    assert tracked is not None
+            progress(users)
+    else:
+        jobs = [(out, users, seed, block_users, number) for number in range(len(blocks))]
+        for number, (seen, made) in enumerate(_run(jobs, workers)):
+            tracked, events = tracked + seen, events + made
+            if progress is not None:
+                progress(blocks[number])
     for name, frame in shared_tables(shelf, ads, tracked, seed).items():
         write_table(frame, out / f"{name}.parquet")
-    note = {"users": users, "seed": seed}
-    (out / "truth" / "company.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
     return events
 
 
-def _part(folder: Path, name: str, number: int, blocks: int) -> Path:
-    return folder / f"{name}.parquet" if blocks == 1 else folder / name / f"part-{number:04d}.parquet"
+Job = tuple[Path, int, int, int, int]
+
+
+def _run(jobs: list[Job], workers: int) -> Iterator[tuple[np.ndarray, int]]:
+    if workers <= 1:
+        yield from map(_part, jobs)
+        return
+    # Fresh processes: forking one that has threads (pyarrow) may hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_part, jobs)
+
+
+def _part(job: Job) -> tuple[np.ndarray, int]:
+    """Make and write one block of a large company; return its counted touches and number of events."""
+    out, users, seed, block_users, number = job
+    shelf, ads, blocks = _start(users, seed, block_users)
+    block = make_block(blocks[number], seed, number, shelf, ads)
+    _write(block, out, number)
+    return block.tracked, len(block.tables["events"])
+
+
+def _write(block: Block, out: Path, number: int | None) -> None:
+    def path(folder: Path, name: str) -> Path:
+        return folder / f"{name}.parquet" if number is None else folder / name / f"part-{number:04d}.parquet"
+
+    for name, frame in block.tables.items():
+        write_table(frame, path(out, name))
+    write_table(block.truth, path(out / "truth", "users"))

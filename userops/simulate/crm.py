@@ -17,6 +17,7 @@ from userops.simulate.shopping import Content, Nudges
 from userops.simulate.visits import (
     BEFORE,
     GROUP,
+    INVITED,
     RECALLED,
     REMINDED,
     USUAL,
@@ -119,6 +120,9 @@ def reminders(
     user = visits.user[index]
     holdout = chance(rng, 0.2, len(user))
     returns = ~holdout & chance(rng, 0.07, len(user))
+    sent_day = sent // DAY - plan.SICHUAN_FROM
+    stopped = (sent_day >= -2) & (sent_day <= plan.SICHUAN_DAYS)
+    returns &= ~(stopped & (who.province[user] == plan.PROVINCE["Sichuan"]))
     start = sent + 600 + np.minimum(rng.exponential(4 * 3600, len(user)), 24 * 3600).astype(np.int64)
     new = of_users(rng, who, user[returns], start[returns], REMINDED)
     return new, Messages(user, np.full(len(user), CART), sent, holdout, np.where(returns, start, -1))
@@ -127,25 +131,33 @@ def reminders(
 HOLIDAY_PLACES = (0, 3, plan.DOUBLE_11, 7)
 
 
-def holidays(visits: Visits, who: People, seed: int, block: int) -> tuple[list[Nudges], Messages]:
-    """Announce the big sales to users seen in the last 60 days; return the nudges and the messages."""
+def holidays(
+    visits: Visits, who: People, seed: int, block: int, *, double_11: bool
+) -> tuple[Visits, list[Nudges], Messages]:
+    """Announce the big sales to users seen in the last 60 days; return the visits, nudges and messages."""
     rng = stream(seed, block, "holidays")
-    nudges, parts = [], []
+    nudges, parts, new = [], [], []
     for place in HOLIDAY_PLACES:
         _, _, first, last, *_ = plan.PROMOTIONS[place]
         time = first * DAY + 9 * 3600
         seen = _last_visit(visits, len(who), time)
-        chosen = who.consent & (seen >= 0) & (time - seen < 60 * DAY)
-        user = np.flatnonzero(chosen)
+        user = np.flatnonzero(who.consent & (seen >= 0) & (time - seen < 60 * DAY))
         holdout = chance(rng, 0.2, len(user))
         sent = time + rng.integers(0, 2 * 3600, len(user))
+        comes = ~holdout & chance(rng, plan.HOLIDAY_VISIT, len(user))
+        start = sent + 300 + np.minimum(rng.exponential(1.0 * DAY, len(user)), 5 * DAY).astype(np.int64)
+        if place == plan.DOUBLE_11 and not double_11:
+            comes[:] = False
+        new.append(of_users(rng, who, user[comes], start[comes], INVITED))
         factor = np.ones(len(who))
         factor[user[~holdout]] = plan.HOLIDAY_MESSAGE
         begin = np.full(len(who), END)
         begin[user] = sent
-        nudges.append(Nudges(factor, begin, np.full(len(who), (last + 1) * DAY)))
-        parts.append(Messages(user, np.full(len(user), HOLIDAY), sent, holdout, np.full(len(user), -1)))
-    return nudges, join_messages(parts)
+        if double_11 or place != plan.DOUBLE_11:
+            nudges.append(Nudges(factor, begin, np.full(len(who), (last + 1) * DAY), True))
+        parts.append(Messages(user, np.full(len(user), HOLIDAY), sent, holdout, np.where(comes, start, -1)))
+    visits = join([visits, *new])
+    return visits.take(tidy(visits)), nudges, join_messages(parts)
 
 
 def welcomes(who: People, seed: int, block: int) -> Messages:
@@ -214,18 +226,20 @@ def community(who: People, seed: int, block: int) -> tuple[Visits, Groups]:
     return visits, Groups(group, user, joined, sent, left)
 
 
-def first_visit_in(visits: Visits, first: int, last: int) -> tuple[Ints, Ints]:
-    """Return the users with a logged visit in a span of days, and the index of their first one."""
+def first_visit_in(visits: Visits, first: int, last: int, who: People, age: int) -> tuple[Ints, Ints]:
+    """Return users ``age`` days old or older with a logged visit in a span of days, and its index."""
     inside = (visits.user >= 0) & (visits.kind != BEFORE)
     inside &= (visits.start >= first * DAY) & (visits.start < (last + 1) * DAY)
     index = np.flatnonzero(inside)
+    old = visits.start[index] >= who.registered[visits.user[index]] + age * DAY
+    index = index[(old | (age == 0)) & ~who.ring[visits.user[index]]]
     user, place = np.unique(visits.user[index], return_index=True)
     return user, index[place]
 
 
 def checkout_test(visits: Visits, who: People) -> Nudges:
     """Return experiment 1's nudge: its treatment checks out more often for 14 days from exposure."""
-    user, index = first_visit_in(visits, *plan.EXPERIMENT_DAYS[1])
+    user, index = first_visit_in(visits, *plan.EXPERIMENT_DAYS[1], who, plan.EXPERIMENT_AGE[1])
     begin = np.full(len(who), END)
     begin[user] = visits.start[index]
     factor = np.where(who.treated, plan.CHECKOUT_LIFT, 1.0)

@@ -121,6 +121,9 @@ def referrals(visits: Visits, content: Content, who: People, seed: int, block: i
     return Referrals(all_inviter[order], all_invitee[order], all_invited[order]), orphan
 
 
+BEFORE_DAYS = 90
+
+
 @dataclass
 class Assignments:
     experiment: Ints
@@ -139,12 +142,10 @@ def experiments(
     rng = stream(seed, block, "experiments")
     parts = []
     for number, span in plan.EXPERIMENT_DAYS.items():
-        user, index = first_visit_in(visits, *span)
-        keep = ~who.ring[user]
-        user, index = user[keep], index[keep]
+        user, index = first_visit_in(visits, *span, who, plan.EXPERIMENT_AGE[number])
         exposed = np.maximum(visits.start[index], who.registered[user]) + 1
         bought, revenue = outcome(orders, user, exposed, 0, 14)
-        _, before = outcome(orders, user, exposed, -28, 0)
+        _, before = outcome(orders, user, exposed, -BEFORE_DAYS, 0)
         if number == 1:
             treatment = who.treated[user]
         elif number == 2:
@@ -179,13 +180,11 @@ def outcome(orders: Orders, user: Ints, moment: Ints, first: int, last: int) -> 
 
 def peeks(treatment: Bools, converted: Bools, exposed: Ints) -> Floats:
     """Return the z statistic of the difference in conversion as seen at the end of each exposure day."""
-    order = np.argsort(exposed, kind="stable")
-    day = exposed[order] // DAY
-    ends = np.flatnonzero(np.r_[day[1:] != day[:-1], True])
-    t = np.cumsum(treatment[order])[ends].astype(float)
-    n = (ends + 1).astype(float)
-    hits_t = np.cumsum(treatment[order] & converted[order])[ends]
-    hits = np.cumsum(converted[order])[ends]
+    _, day = np.unique(exposed // DAY, return_inverse=True)
+    n = np.cumsum(np.bincount(day)).astype(float)
+    hits = np.cumsum(np.bincount(day, converted))
+    t = np.cumsum(np.bincount(day, treatment))
+    hits_t = np.cumsum(np.bincount(day, treatment & converted))
     pooled = hits / n
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = hits_t / t - (hits - hits_t) / (n - t)
@@ -200,7 +199,7 @@ def unlucky_coin(rng: np.random.Generator, converted: Bools, exposed: Ints) -> B
     and is below 1 at the end: what happens to about one team in twenty that looks every day.
     """
     coin = chance(rng, 0.5, len(converted))
-    for _ in range(400):
+    for _ in range(4000 if len(converted) > 1000 else 100):
         z = peeks(coin, converted, exposed)
         if len(z) < 10 or ((z[2:9] > 2.1).sum() >= 2 and abs(z[-1]) < 1.0):
             return coin

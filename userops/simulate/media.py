@@ -137,7 +137,7 @@ def live_minutes(seed: int) -> pd.DataFrame:
         for k, weight in ((2, 0.6), (3, 1.0), (4, 0.5))
     )
     clicks = rng.poisson(viewers * 0.025 * (1 + 0.8 * earlier))
-    orders = rng.poisson(viewers * 0.0032 * (1 + 1.1 * delayed))
+    orders = rng.poisson(viewers * 0.0010 * (1 + 1.1 * delayed))
     orders = np.minimum(orders, np.maximum(clicks, orders))
     revenue = np.round(orders * np.exp(rng.normal(np.log(11_500), 0.25, shape))).astype(np.int64)
     day = np.sort(rng.choice(np.arange(10, DAYS - 2), STREAMS, replace=False))
@@ -205,9 +205,9 @@ def ad_spend(ads: Adverts, tracked: Ints, seed: int) -> pd.DataFrame:
     rng = stream(seed, -1, "ad_spend")
     campaign, day = np.nonzero(ads.spend > 0)
     seen = tracked[campaign, day]
-    # The platform counts clicks that tracking loses, and a few by mistake.
-    clicks = seen + rng.binomial(seen, 0.25) + rng.poisson(0.6, len(seen))
-    rate = np.array([0.02, 0.045, 0.012, 0.03, 0.018, 0.02, 0.035])
+    # The platform counts every click; tracking sees a visit only once the page has loaded.
+    clicks = seen + rng.poisson(1.5 * seen + 0.6)
+    rate = np.array([0.02, 0.018, 0.008, 0.012, 0.010, 0.02, 0.015])
     channel = np.array([item.channel for item in ads.campaigns])[campaign]
     impressions = clicks + np.round(clicks / rate[channel] * np.exp(rng.normal(0, 0.12, len(seen)))).astype(
         np.int64

@@ -272,7 +272,9 @@ def _points(
         return gained[np.searchsorted(key, whom * (2 * END) + when)] - base[whom]
 
     # An order that uses points may use what was gained since the last one that did.
-    pays = np.flatnonzero((paid >= start) & ~who.ring[user] & chance(rng, 0.22, len(user)))
+    pays = np.flatnonzero(
+        (paid >= start) & ~who.ring[user] & chance(rng, plan.POINTS_USE[who.persona[user]], len(user))
+    )
     pays = pays[np.lexsort((created[pays], user[pays]))]
     have = gained_before(user[pays], created[pays])
     again = rank_within(user[pays]) > 0

@@ -118,6 +118,8 @@ class People:
     aha: Bools
     ring: Bools
     treated: Bools  # experiment 1's coin
+    purse: Ints  # 0 small, 1, 2 large
+    readiness: Floats  # factor on the chance to check out
 
     def __len__(self) -> int:
         return len(self.persona)
@@ -149,13 +151,13 @@ def people(count: int, seed: int, block: int, ads: Adverts) -> People:
     loyalty = rng.normal(0.0, 1.0, count)
     # Activation is a choice that loyal users make more often; the act itself adds little (AHA_LIFE).
     aha = chance(rng, sigmoid(-1.25 + plan.AHA_SELECTION * loyalty), count) & ~ring
-    scale = plan.LIFE_DAYS[persona] * plan.CHANNEL_LIFE[channel] * np.exp(0.55 * loyalty)
+    scale = plan.LIFE_DAYS[persona] * plan.CHANNEL_LIFE[channel] * np.exp(plan.LOYAL_LIFE * loyalty)
     scale *= np.where(registered >= plan.POINTS_FROM * DAY, plan.POINTS_LIFE, 1.0)
     scale *= np.where(aha, plan.AHA_LIFE, 1.0)
     life = scale * rng.exponential(1.0, count) ** (1 / plan.LIFE_SHAPE)
     life = np.where(ring, 0.2, np.minimum(life, 2000.0))
     leaves = registered + (life * DAY).astype(np.int64)
-    rate = plan.VISITS_A_DAY[persona] * rng.gamma(3.0, 1 / 3.0, count) * np.exp(0.2 * loyalty)
+    rate = plan.VISITS_A_DAY[persona] * rng.gamma(2.2, 1 / 2.2, count) * np.exp(0.2 * loyalty)
 
     own = rng.gamma(plan.TASTE_FIRMNESS * plan.TASTE[persona] + 0.02)
     taste = np.cumsum(own, axis=1)
@@ -212,4 +214,6 @@ def people(count: int, seed: int, block: int, ads: Adverts) -> People:
         aha=aha,
         ring=ring,
         treated=chance(rng, 0.5, count),
+        purse=rng.integers(0, len(plan.PURSE), count),
+        readiness=rng.gamma(plan.READINESS, 1 / plan.READINESS, count),
     )

@@ -18,6 +18,7 @@ from userops.simulate.plan import DAY
 from userops.simulate.visits import (
     ANONYMOUS,
     BEFORE,
+    INVITED,
     RECALLED,
     REGISTRATION,
     REMINDED,
@@ -63,6 +64,7 @@ class Nudges:
     factor: Floats
     start: Ints
     end: Ints
+    promoted_only: bool = False  # only in categories that promotions touch
 
 
 def decide(
@@ -107,6 +109,7 @@ def decide(
     bounce &= ~np.isin(kind, (REGISTRATION, RING, REMINDED))
 
     checkout = plan.CHECKOUT[persona] * np.exp(0.15 * np.where(known, who.loyalty[user], 0.0))
+    checkout *= np.where(known, who.readiness[user], 1.0)
     checkout *= plan.CHANNEL_BUY[np.where(known, who.channel[user], 0)]
     checkout *= plan.DEVICE_CHECKOUT[device]
     promoted = ~np.isin(focus, plan.NOT_PROMOTED)
@@ -118,9 +121,11 @@ def decide(
     checkout *= np.where(
         stopped & (who.province[user] == plan.PROVINCE["Sichuan"]), plan.SICHUAN_CHECKOUT, 1.0
     )
-    checkout *= np.where(kind == REGISTRATION, 0.9, 1.0) * np.where(kind == RECALLED, 1.6, 1.0)
+    checkout *= np.where(kind == REGISTRATION, 0.9, 1.0)
+    checkout *= np.where((kind == RECALLED) | ((kind == INVITED) & promoted), 1.6, 1.0)
     for nudge in nudges:
         inside = (visits.start >= nudge.start[user]) & (visits.start < nudge.end[user])
+        inside &= promoted | (not nudge.promoted_only)
         checkout *= np.where(inside, nudge.factor[user], 1.0)
     # A visit that bounces never checks out: the chance below is of all visits, so lift it for the others.
     checkout = chance(rng, np.minimum(1.25 * checkout, 0.95), count) & member & ~bounce
@@ -172,6 +177,7 @@ def lay_out(
     persona, views = visits.persona, content.views
     day = visits.start // DAY
     deep = ~content.bounce
+    purse = np.where(visits.user >= 0, who.purse[visits.user], 1)
 
     # Products viewed: one row a view.
     view = np.repeat(everyone, views)
@@ -185,7 +191,7 @@ def lay_out(
     category = np.where(aha & (place == 0), who.first_taste[user], category)
     category = np.where(aha & (place == 1), who.second_taste[user], category)
     per = shelf.per_category
-    within = pick(rng, shelf.weight.reshape(-1, per), persona[view] * shelf.weight.shape[1] + category)
+    within = pick(rng, shelf.weight, shelf.taste_row(persona[view], purse[view], category))
     product = category * per + within
     # Sometimes the next thing looked at is what goes with the last one.
     follows = (place > 0) & chance(rng, 0.22, len(view)) & ~(aha & (place == 1))
@@ -205,7 +211,7 @@ def lay_out(
     has = np.bincount(view[carted], minlength=count) > 0
     mend = content.cart[view] & ~has[view] & last
     fresh = who.first_taste[user] * per + pick(
-        rng, shelf.weight.reshape(-1, per), persona[view] * shelf.weight.shape[1] + who.first_taste[user]
+        rng, shelf.weight, shelf.taste_row(persona[view], purse[view], who.first_taste[user])
     )
     fresh = np.where(shelf.launched[fresh] > day[view], shelf.stand_in[fresh], fresh)
     product = np.where(mend, fresh, product)
@@ -236,7 +242,7 @@ def lay_out(
     ]
     direct = everyone[on_product]
     seen = content.focus[direct] * per + pick(
-        rng, shelf.weight.reshape(-1, per), persona[direct] * shelf.weight.shape[1] + content.focus[direct]
+        rng, shelf.weight, shelf.taste_row(persona[direct], purse[direct], content.focus[direct])
     )
     seen = np.where(shelf.launched[seen] > day[direct], shelf.stand_in[seen], seen)
     parts.append(block_of(direct, np.zeros(len(direct)), "product_view", "product", seen))

@@ -16,7 +16,7 @@ from userops.simulate.people import Adverts, People, arrivals
 from userops.simulate.plan import DAY, DAYS
 from userops.tables import CHANNELS
 
-ANONYMOUS, BEFORE, REGISTRATION, USUAL, RECALLED, REMINDED, GROUP, RING = range(8)
+ANONYMOUS, BEFORE, REGISTRATION, USUAL, RECALLED, REMINDED, GROUP, RING, INVITED = range(9)
 APART = 90 * 60
 
 
@@ -151,7 +151,7 @@ def tidy(visits: Visits) -> Ints:
     When two collide, the visit of registration, the ring's and what a message caused are kept.
     """
     order = np.lexsort((visits.start, visits.visitor))
-    fixed = np.isin(visits.kind, (REGISTRATION, RING, RECALLED, REMINDED))
+    fixed = np.isin(visits.kind, (REGISTRATION, RING, RECALLED, REMINDED, INVITED))
     first = True
     while True:
         visitor, start = visits.visitor[order], visits.start[order]
