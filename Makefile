@@ -50,7 +50,7 @@ build: setup
 	@$(USEROPS) build $(ARGS)
 
 bench: setup
-	@$(RUN) pytest tests/benchmarks --benchmarks $(ARGS)
+	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(VENV)/bin/python $$script $(ARGS) || exit 1; done
 
 lock: setup
 	@$(RUN) autograder.environment $(ARGS)

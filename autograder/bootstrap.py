@@ -139,18 +139,17 @@ def install_lock(root: Path, python: Path) -> None:
 def _pip(python: Path, arguments: "list[str]", what: str, total: int = 0) -> None:
     """Run pip inside the environment, apart from the user's own Python settings, with a counter for people."""
     command = [str(python), "-I", "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments]
-    # --progress-bar: one line a package is enough, and can be counted.
+    # Without bars pip says one line a package, and lines can be counted.
     process = subprocess.Popen(
         [*command, "--progress-bar", "off"],
-        cwd=str(ROOT),
         env=dict(os.environ, PIP_USER="0"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     said = []
     seen = 0
-    try:
-        for raw in process.stdout:
+    with process.stdout as lines:
+        for raw in lines:
             line = raw.decode("utf-8", "replace").rstrip()
             said.append(line)
             if total and line.startswith("Collecting "):
@@ -158,10 +157,8 @@ def _pip(python: Path, arguments: "list[str]", what: str, total: int = 0) -> Non
                 _show("  {} of about {}: {}".format(seen, total, line.split()[1].split("==")[0]))
             elif total and line.startswith("Installing collected"):
                 _show(f"  installing {seen} packages")
-    finally:
-        if process.poll() is None:
-            process.wait()
-        _show("")
+    process.wait()
+    _show("")
     if process.returncode:
         raise SetUpError(
             "{} could not be installed; check the connection and the disk's free space and run the same command "

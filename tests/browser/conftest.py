@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import lab_driver
 import pytest
-from lab_driver import ROOT, Lab
+from lab_driver import Lab
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 
-def course_files(root: Path) -> list[Path]:
-    """Return the course's files, relative to ``root``: those git knows or would add, without ignored ones."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        check=True,
-    )
-    names = listed.stdout.decode("utf-8").split("\0")
-    return [Path(name) for name in names if name and (root / name).is_file()]
-
-
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the course that tests may write to."""
-    copy = tmp_path_factory.mktemp("site")
-    for name in course_files(ROOT):
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, copy / name)
-    return copy
-
-
-@pytest.fixture(scope="session")
-def lab(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(course_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab, started the way ``make lab`` starts it."""
-    with lab_driver.running_lab(site, tmp_path_factory.mktemp("home")) as running:
+    with lab_driver.running_lab(course_copy, tmp_path_factory.mktemp("home")) as running:
         yield running
 
 

@@ -23,8 +23,9 @@ COMMENT = "A clear memo. Say where the number comes from, too. 结论清楚；�
 
 
 @pytest.fixture(scope="module")
-def gradebook(site: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def gradebook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Make the course, hand in two submissions (one in each language), grade them; returns the database's address."""
+    site = lab.site
     home = tmp_path_factory.mktemp("instructor")
 
     def run(*command: str) -> None:
