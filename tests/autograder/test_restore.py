@@ -220,6 +220,7 @@ def test_what_is_not_a_cell_is_dropped_and_what_lacks_a_field_gets_it() -> None:
         cell_type="code", source="1", metadata=NotebookNode(), outputs=[], execution_count=None
     )
     assert get(notebook, "x").outputs == []
+    assert len(notebook.cells) == len(handed_out().cells) + 1
 
 
 def test_cells_put_back_into_an_old_notebook_have_no_ids() -> None:
