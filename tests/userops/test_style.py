@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -45,6 +46,20 @@ def drawn(**labels: str) -> np.ndarray:
 def test_chinese_and_signs_are_drawn() -> None:
     style.use()
     drawn(title=WORDS, xlabel=SIGNS, ylabel="留存率（%） −3 × 2 ≥ ¥5")
+
+
+def test_dates_do_not_run_into_each_other_in_a_narrow_chart() -> None:
+    style.use()
+    figure = Figure(figsize=(5.5, 3.5))
+    canvas = FigureCanvasAgg(figure)
+    for days in (10, 60, 120, 365):
+        figure.clear()
+        ax = figure.subplots()
+        ax.plot(np.datetime64("2025-01-01") + np.arange(days), np.arange(days))
+        canvas.draw()
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+        inside = [b for b in boxes if ax.bbox.x0 <= (b.x0 + b.x1) / 2 <= ax.bbox.x1]
+        assert all(a.x1 <= b.x0 for a, b in itertools.pairwise(inside)), days
 
 
 def test_without_the_style_a_glyph_would_be_missing() -> None:
