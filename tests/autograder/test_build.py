@@ -127,6 +127,12 @@ def test_code_in_a_hint_is_escaped():
     assert "<strong>If</strong> <code>a &lt; b &amp; 2 * c * d</code>, <code>f(*a, *b)</code>." in html
 
 
+def test_the_blank_line_after_a_hint_stays():
+    # Without it the heading would belong to the HTML block and show its hashes.
+    text = "<details><summary>Answer</summary>Two of *six*.</details>\n\n### Exercise 1.2 · Next"
+    assert building._render_details(text).endswith("<em>six</em>.</details>\n\n### Exercise 1.2 · Next")
+
+
 def test_locks_and_checksums_are_nbgraders(chapter):
     notebook = edition(chapter, "zh", release=True)
     for grade_id, cell in graded(notebook).items():
