@@ -165,7 +165,9 @@ def _cell_ids(chapter: Chapter) -> list[str]:
     return ids
 
 
-_DETAILS: Final = re.compile(r"^(<details[^>]*><summary>)(.*?)(</summary>)(.*)(</details>)[ \t]*$", re.MULTILINE)
+_DETAILS: Final = re.compile(
+    r"^(<details[^>]*><summary>)(.*?)(</summary>)(.*)(</details>)[ \t]*$", re.MULTILINE
+)
 
 
 def _render_details(text: str) -> str:
