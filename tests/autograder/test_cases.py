@@ -257,7 +257,8 @@ def test_a_locked_cell_must_run_in_the_untouched_notebook_too():
         run_untouched(changed((SETUP, "from userops import tee")), "en")
 
 
-def test_figures_are_drawn_without_a_screen_and_a_missing_glyph_is_told():
+def test_figures_are_drawn_without_a_screen_and_a_missing_glyph_is_told(monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":99")  # matplotlib warns of show() only where a screen could be
     figure = "import matplotlib.pyplot as plt\n\nfig, ax = plt.subplots()\nax.set_title({})\nplt.show()"
     assert all(r.ok for r in run_chapter(changed(("events.head()", figure.format('"plain"'))), "zh"))
     without_font = 'plt.rcParams["font.family"] = ["DejaVu Sans"]\nax.set_title("留存")'
