@@ -96,26 +96,27 @@ def _simulate(args: argparse.Namespace) -> int:
 
 def _validate(args: argparse.Namespace) -> int:
     from userops._load import data_folder
-    from userops.validate import read_folder, read_mapping, rename, validate
+    from userops.validate import Problem, read_mapping, read_parts, rename, validate
 
     folder = args.folder or Path(data_folder())
-    tables = read_folder(folder)
-    if args.columns:
-        tables = rename(tables, read_mapping(args.columns))
-    problems = validate(tables)
+    mapping = read_mapping(args.columns) if args.columns else {}
+    problems: list[Problem] = []
+    names: set[str] = set()
+    rows = 0
+    for tables in read_parts(folder):
+        tables = rename(tables, mapping)
+        problems += validate(tables)
+        names |= set(tables)
+        rows += sum(len(frame) for frame in tables.values())
     if args.json:
-        rows = [{"table": p.table, "column": p.column, "rows": p.rows, "what": p.what} for p in problems]
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        found = [{"table": p.table, "column": p.column, "rows": p.rows, "what": p.what} for p in problems]
+        print(json.dumps(found, ensure_ascii=False, indent=2))
     elif problems:
         print(*problems, sep="\n")
-    if problems:
-        if not args.json:
-            print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {folder}.")
-        return 1
-    if not args.json:
-        total = sum(len(frame) for frame in tables.values())
-        print(f"{folder}: {len(tables)} tables, {total:,} rows, no problem found.")
-    return 0
+        print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {folder}.")
+    else:
+        print(f"{folder}: {len(names)} tables, {rows:,} rows, no problem found.")
+    return 1 if problems else 0
 
 
 def _describe(args: argparse.Namespace) -> int:

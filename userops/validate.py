@@ -8,7 +8,7 @@ tables are in ``userops.integrity``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +225,23 @@ def rename(
 
 
 def read_folder(folder: Path) -> dict[str, pd.DataFrame]:
-    """Read every known table of a folder: ``orders.parquet``, ``orders/part-*.parquet`` or ``orders.csv``.
+    """Read every known table of a folder, all parts together: see ``read_parts``."""
+    parts = list(read_parts(folder))
+    names = {name: None for part in parts for name in part}
+    shared = {name for name in names if len(parts) > 1 and not (folder / name).is_dir()}
+    return {
+        name: parts[0][name]
+        if len(parts) == 1 or name in shared
+        else pd.concat([part[name] for part in parts], ignore_index=True)
+        for name in names
+    }
+
+
+def read_parts(folder: Path) -> Iterator[dict[str, pd.DataFrame]]:
+    """Yield the known tables of a folder: ``orders.parquet``, ``orders.csv`` or ``orders/part-0000.parquet`` …
+
+    A company in parts is yielded part by part, each with the tables that all share, so that memory stays
+    that of one part: the parts of a simulated company have no user in common.
 
     Raises:
         CourseError: no such folder, no known table in it, or a file that cannot be read.
@@ -237,23 +253,16 @@ def read_folder(folder: Path) -> dict[str, pd.DataFrame]:
                 f"找不到文件夹 {folder}，请指定存放数据表的文件夹。",
             )
         )
-    found: dict[str, pd.DataFrame] = {}
+    files: dict[str, list[Path]] = {}
     for name in TABLES:
-        for path in (folder / f"{name}.parquet", folder / name, folder / f"{name}.csv"):
-            if not path.exists():
-                continue
-            try:
-                found[name] = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-            except (OSError, ValueError, UnicodeDecodeError) as error:
-                reason = str(error).splitlines()[0]
-                raise CourseError(
-                    t(
-                        f"{path} cannot be read ({reason}); save it as Parquet or as UTF-8 CSV.",
-                        f"无法读取 {path}（{reason}），请另存为 Parquet 或 UTF-8 编码的 CSV。",
-                    )
-                ) from error
-            break
-    if not found:
+        for path in (
+            folder / f"{name}.parquet",
+            folder / f"{name}.csv",
+            *sorted((folder / name).glob("*.parquet")),
+        ):
+            if path.is_file():
+                files.setdefault(name, []).append(path)
+    if not files:
         names = ", ".join(TABLES)
         raise CourseError(
             t(
@@ -261,7 +270,30 @@ def read_folder(folder: Path) -> dict[str, pd.DataFrame]:
                 f"{folder} 中没有任何数据表；请以表名命名文件（{names}），格式为 .parquet 或 .csv。",
             )
         )
-    return found
+    number = max(len(paths) for paths in files.values())
+    shared = {name: _read(paths[0]) for name, paths in files.items() if len(paths) == 1}
+    for part in range(number):
+        own = {
+            name: _read(paths[part]) for name, paths in files.items() if 1 < len(paths) and part < len(paths)
+        }
+        yield {
+            name: shared[name] if name in shared else own[name]
+            for name in files
+            if name in shared or name in own
+        }
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise CourseError(
+            t(
+                f"{path} cannot be read ({reason}); save it as Parquet or as UTF-8 CSV.",
+                f"无法读取 {path}（{reason}），请另存为 Parquet 或 UTF-8 编码的 CSV。",
+            )
+        ) from error
 
 
 def read_mapping(path: Path) -> dict[str, dict[str, str]]:

@@ -180,8 +180,8 @@ def users_export(tables: dict[str, pd.DataFrame], seed: int) -> Export:
     old["device"] = rng.permutation(old["device"].to_numpy())
     export.append(again, "exact_duplicate")
     export.append(old, "near_duplicate")
-    numbers = np.arange(STAFF)
-    staff = lines.iloc[rng.choice(count, STAFF, replace=False)].copy()
+    numbers = np.arange(min(STAFF, count))
+    staff = lines.iloc[rng.choice(count, len(numbers), replace=False)].copy()
     staff["user_id"] = (FIRST_STAFF + numbers).astype(str)
     names = np.array(["test_{:03d}", "qa-{:03d}", "内部测试{:02d}", "juzi_staff_{:02d}"])
     staff["nickname"] = [names[n % 4].format(n) for n in numbers]
@@ -248,13 +248,14 @@ def orders_export(tables: dict[str, pd.DataFrame], seed: int) -> Export:
     )
     export.append(again, "exact_duplicate")
     export.append(old, "near_duplicate")
-    staff = lines.iloc[rng.choice(count, 60, replace=False)].copy()
-    staff["order_id"] = (90_000_001 + np.arange(60)).astype(str)
-    staff["user_id"] = (FIRST_STAFF + rng.integers(0, STAFF, 60)).astype(str)
+    tests = np.arange(min(60, count))
+    staff = lines.iloc[rng.choice(count, len(tests), replace=False)].copy()
+    staff["order_id"] = (90_000_001 + tests).astype(str)
+    staff["user_id"] = (FIRST_STAFF + rng.integers(0, STAFF, len(tests))).astype(str)
     for name in ("items_total", "amount"):
         staff[name] = "0.01"
     staff["discount"], staff["shipping"], staff["source"] = "0.00", "0.00", "app"
-    staff["record"] = 90_000_001 + np.arange(60)
+    staff["record"] = 90_000_001 + tests
     export.append(staff, "staff_account")
     return export
 
@@ -292,8 +293,9 @@ def events_export(tables: dict[str, pd.DataFrame], seed: int) -> Export:
     )
     bots["product_id"] = bots["product_id"].mask(bots["product_id"] == 0)
     export.append(_event_lines(bots), "bot")
+    sessions = clean["session_id"].unique()
     chosen = clean[
-        clean["session_id"].isin(rng.choice(clean["session_id"].unique(), 45, replace=False))
+        clean["session_id"].isin(rng.choice(sessions, min(45, len(sessions)), replace=False))
     ].copy()
     order = chosen["session_id"].rank(method="dense").astype("int64")
     chosen["event_id"] = 995_000_001 + np.arange(len(chosen))

@@ -48,7 +48,7 @@ def counterfactuals(users: int, seed: int, shelf: Catalogue, ads: Adverts, real:
         "net_incremental_orders": orders_1 - orders_0,
         "net_incremental_revenue": round(revenue_1 - revenue_0, 2),
         "share_of_the_sales_extra_orders_that_is_pull_forward": round(
-            1 - (orders_1 - orders_0) / (sale_1 - sale_0), 3
+            1 - (orders_1 - orders_0) / max(sale_1 - sale_0, 1), 3
         ),
     }
     rates = []

@@ -104,7 +104,6 @@ def content(seed: int) -> pd.DataFrame:
 
 STREAMS, MINUTES = 36, 120
 LIVE_LIFT = 0.28  # of viewers, in the three minutes from an interaction
-LIVE_LAG = 4  # minutes from an interaction to its orders
 INTERACTIONS = ("none", "lottery", "q_and_a", "coupon_drop")
 _VIEW_LIFT = np.array([0.0, 1.0, 0.35, 0.8])
 _ORDER_LIFT = np.array([0.0, 0.6, 0.9, 1.6])
@@ -126,7 +125,7 @@ def live_minutes(seed: int) -> pd.DataFrame:
         np.pad(lift, ((0, 0), (k, 0)))[:, :MINUTES] * weight for k, weight in ((0, 0.5), (1, 1.0), (2, 0.6))
     )
     drift = np.exp(np.cumsum(rng.normal(0, 0.02, shape), axis=1))
-    viewers = rng.poisson(size * arc * drift * (1 + plan_lift(recent)))
+    viewers = rng.poisson(size * arc * drift * (1 + LIVE_LIFT * recent))
     comments = rng.poisson(viewers * 0.02 * (1 + 2.5 * (interaction == 2) + 1.5 * (interaction == 1)))
     likes = rng.poisson(viewers * 0.12)
     order_lift = _ORDER_LIFT[interaction]
@@ -138,7 +137,6 @@ def live_minutes(seed: int) -> pd.DataFrame:
     )
     clicks = rng.poisson(viewers * 0.025 * (1 + 0.8 * earlier))
     orders = rng.poisson(viewers * 0.0010 * (1 + 1.1 * delayed))
-    orders = np.minimum(orders, np.maximum(clicks, orders))
     revenue = np.round(orders * np.exp(rng.normal(np.log(11_500), 0.25, shape))).astype(np.int64)
     day = np.sort(rng.choice(np.arange(10, DAYS - 2), STREAMS, replace=False))
     start = day * DAY + rng.choice([14, 19, 20], STREAMS) * 3600
@@ -157,10 +155,6 @@ def live_minutes(seed: int) -> pd.DataFrame:
             "revenue": revenue.ravel() / 100,
         }
     )
-
-
-def plan_lift(recent: np.ndarray) -> np.ndarray:
-    return LIVE_LIFT * recent
 
 
 def market(seed: int) -> pd.DataFrame:

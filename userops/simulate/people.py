@@ -187,7 +187,11 @@ def people(count: int, seed: int, block: int, ads: Adverts) -> People:
     spread = np.array([birth[1] for birth in plan.BIRTH])[persona]
     birth_year = np.clip(np.round(rng.normal(middle, spread)), 1936, 2007).astype(np.int64)
     # The old and the careful leave the field empty more often: missing, but not at random.
-    silent = np.where(persona == plan.PERSONA["health_senior"], 0.24, np.where(persona == 3, 0.20, 0.12))
+    silent = np.where(
+        persona == plan.PERSONA["health_senior"],
+        0.24,
+        np.where(persona == plan.PERSONA["premium_devotee"], 0.20, 0.12),
+    )
     birth_year[chance(rng, silent, count)] = 0
     gender = np.where(chance(rng, plan.FEMALE[persona], count), 0, 1)
     gender[chance(rng, 0.10, count)] = 2
@@ -210,7 +214,7 @@ def people(count: int, seed: int, block: int, ads: Adverts) -> People:
         tier=pick(rng, plan.TIER, persona) + 1,
         birth_year=birth_year,
         gender=gender,
-        consent=chance(rng, np.where(persona == 3, 0.55, 0.78), count) & ~ring,
+        consent=chance(rng, np.where(persona == plan.PERSONA["premium_devotee"], 0.55, 0.78), count) & ~ring,
         aha=aha,
         ring=ring,
         treated=chance(rng, 0.5, count),
