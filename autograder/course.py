@@ -151,7 +151,7 @@ def make_course(
         replace: go on when a change would alter how handed-in work is graded, after a backup.
 
     Raises:
-        CourseError: an unknown chapter, a folder that is not a course or cannot be written, or a change that
+        CourseError: an unknown chapter, a missing table, a folder that is not a course or cannot be written, or a change that
             would alter grades (and not ``replace``). Nothing has been changed then.
     """
     chapters = [repo.chapter(name) for name in names] or repo.chapters()
@@ -160,6 +160,8 @@ def make_course(
             f"There is no chapter in {repo.root / 'solutions'}: get a fresh copy of the course."
         )
     chapters = sorted(set(chapters))
+    for chapter in chapters:
+        repo.require_tables(chapter)
     editions = {
         chapter: edition(read_chapter(repo.source(chapter)), lang, release=False) for chapter in chapters
     }

@@ -53,6 +53,21 @@ class Repository:
         """
         return _match(name, self.chapters())
 
+    def require_tables(self, chapter: str) -> None:
+        """Refuse to go on while a table that the chapter loads is missing: everybody would earn nothing.
+
+        Raises:
+            CourseError: names the tables that are missing.
+        """
+        code = self.source(chapter).read_text(encoding="utf-8")
+        wanted = sorted(set(re.findall(r"""\bload\(\s*["'](\w+)["']""", code)))
+        missing = [name for name in wanted if not (self.datasets / f"{name}.parquet").is_file()]
+        if missing:
+            raise CourseError(
+                f"{chapter} needs tables that are missing in {self.datasets} ({', '.join(missing)}): get them back "
+                "with `git restore datasets`, or make them with `userops data`."
+            )
+
 
 def repository(start: Path | None = None) -> Repository:
     """Find the checkout around ``start`` (the current folder), else the one this package belongs to.

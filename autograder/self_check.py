@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     notebook = read_notebook(path)
     lang = language_of(notebook, path) or args.lang or "en"
     page_path = args.output or repo.feedback / f"{chapter}.{lang}.html"
-    require_tables(repo, chapter)
+    repo.require_tables(chapter)
     _require_writable(page_path)
 
     progress = _Progress(chapter, sys.stderr)
@@ -236,22 +236,6 @@ def language_of(notebook: NotebookNode, path: Path) -> str | None:
     if lang in LANGUAGES:
         return lang
     return next((code for code in LANGUAGES if code in path.resolve().parts), None)
-
-
-def require_tables(repo: Repository, chapter: str) -> None:
-    """Refuse to grade while a table that the chapter loads is missing.
-
-    Raises:
-        CourseError: names the tables that are missing.
-    """
-    code = repo.source(chapter).read_text(encoding="utf-8")
-    wanted = sorted(set(re.findall(r"""\bload\(\s*["'](\w+)["']""", code)))
-    missing = [name for name in wanted if not (repo.datasets / f"{name}.parquet").is_file()]
-    if missing:
-        raise CourseError(
-            f"{', '.join(missing)} missing in {repo.datasets}: get the tables back with `git restore datasets`, or make "
-            "them with `userops data`."
-        )
 
 
 # ------------------------------------------------------------------------------------------ the check itself

@@ -19,10 +19,10 @@ from small_course import make_small_course
 from traitlets.config import Config
 
 from autograder import cli, course, feedback, self_check
-from autograder.course import nbgrader_settings
+from autograder.course import make_course, nbgrader_settings
 from autograder.exercises import in_language, outline
 from autograder.repository import Repository
-from autograder.self_check import Result, check, find_notebook, language_of, read_notebook, require_tables
+from autograder.self_check import Result, check, find_notebook, language_of, read_notebook
 from userops.errors import CourseError
 
 Answer = Callable[[NotebookNode], None]
@@ -409,15 +409,18 @@ def test_a_missing_notebook_says_how_to_make_it(repo: Repository) -> None:
         find_notebook(repo, "ch01")
 
 
-def test_missing_tables_are_named(repo: Repository) -> None:
-    require_tables(repo, "ch01_small")
+def test_missing_tables_are_named_before_anything_runs(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.require_tables("ch01_small")
     path = repo.source("ch01_small")
-    text = path.read_text(encoding="utf-8").replace(
-        "import pandas", 'load("orders"); load("users")\nimport pandas'
-    )
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(CourseError, match=r"^orders missing in .*datasets"):
-        require_tables(repo, "ch01_small")
+    code = 'load("orders"); load("users")\nimport pandas'
+    path.write_text(path.read_text(encoding="utf-8").replace("import pandas", code), encoding="utf-8")
+    monkeypatch.setattr(self_check, "check", lambda *args, **kwargs: pytest.fail("it ran"))
+    assert run("ch01") == 2
+    with pytest.raises(CourseError, match=r"missing in .*datasets \(orders\): get them back"):
+        make_course(repo, repo.root / "course", "en")
+    assert not (repo.root / "course").exists()
 
 
 @pytest.mark.parametrize("fault", ["read-only", "a file in the way"])
