@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import symtable
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ class Names:
     imports: frozenset[str] = frozenset()
 
 
+@functools.lru_cache(maxsize=4096)
 def names_of(source: str) -> Names:
     """Analyse one cell's names with Python's own symbol tables; a cell that is not Python has none."""
     try:
@@ -47,8 +49,9 @@ def names_of(source: str) -> Names:
     return Names(frozenset(reads - binds - _ALWAYS), frozenset(binds), frozenset(imports))
 
 
+@functools.lru_cache(maxsize=4096)
 def parsed(source: str) -> ast.Module:
-    """The cell's syntax tree; empty when it is not Python (the lint of syntax tells)."""
+    """The cell's syntax tree, shared and not to be changed; empty when it is not Python (a lint tells)."""
     try:
         return ast.parse(source)
     except SyntaxError:
