@@ -323,7 +323,8 @@ def test_two_names_of_one_value_stay_one_value():
     assert copied["holder"]["frame"] is copied["frame"]
 
 
-def test_this_process_is_left_as_it_was(tmp_path):
+def test_this_process_is_left_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     use_language("en")
     backend, before = matplotlib.get_backend(), Path.cwd()
     size = matplotlib.rcParams["figure.figsize"]
