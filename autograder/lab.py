@@ -79,7 +79,7 @@ def prepare(repo: Repository) -> list[str]:
     if not (repo.datasets / "users.parquet").is_file():
         raise CourseError(
             f"The course's data are not in {repo.datasets}: bring them back with 'git checkout datasets', "
-            "or make them anew with 'userops data simulate'."
+            "or make them anew with 'userops data simulate --out datasets'."
         )
     problems = []
     for chapter in repo.chapters():
