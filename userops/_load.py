@@ -107,8 +107,18 @@ def data_folder() -> Path:
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Return an Arrow table with the course's dtypes."""
-    return table.to_pandas()
+    """Return an Arrow table with the course's dtypes, also where another tool than pandas wrote the file."""
+    frame = table.to_pandas()
+    if b"pandas" in (table.schema.metadata or {}):
+        return frame
+    for field in table.schema:
+        if pa.types.is_integer(field.type) and table.column(field.name).null_count:
+            # Through floats large ids would lose their last digits.
+            whole = table.column(field.name).cast(pa.int64())
+            frame[field.name] = whole.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).array
+        elif pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
+            frame[field.name] = pd.to_datetime(frame[field.name]).astype("datetime64[us]")
+    return frame
 
 
 def _check_columns(table: str, names: list[str], have: list[str]) -> None:

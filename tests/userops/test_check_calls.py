@@ -163,6 +163,27 @@ def test_a_stand_in_that_is_only_callable() -> None:
     check.unchanged(Remote(), EVENTS)
 
 
+def test_a_stand_in_that_rebuilds_the_learners_error() -> None:
+    class Remote:
+        def __init__(self, error: str) -> None:
+            self.error = error
+
+        def __getattr__(self, name: str) -> Any:
+            raise ConnectionError(name)
+
+        def __call__(self, *args: Any) -> Any:
+            raise type(self.error, (Exception,), {})("from afar")
+
+    assert refused(check.same, Remote("NotImplementedError"), dau, EVENTS).state == "not_attempted"
+    said = str(refused(check.same, Remote("KeyError"), dau, EVENTS))
+    assert said.startswith("Your code stopped with KeyError: from afar")
+    assert "Call it: `f(...)`" in str(refused(check.number, Remote("x"), 3))
+
+
+def test_a_function_that_quits() -> None:
+    assert "stopped with SystemExit" in str(refused(check.same, lambda e: sys.exit("bye"), dau, EVENTS))
+
+
 # --- empty --------------------------------------------------------------------------------------------
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from userops import _load, load, sample, use_language
@@ -38,6 +41,17 @@ def test_a_table_is_found_above_and_keeps_its_types() -> None:
     assert users.shape == (3, 3)
     assert [str(d) for d in users.dtypes] == ["Int64", "str", "datetime64[us]"]
     assert users.loc[2, "city"] == "成都"
+
+
+def test_a_table_that_another_tool_wrote_has_the_same_types(course: Path) -> None:
+    plain = pq.read_table(course / "users.parquet").replace_schema_metadata(None)
+    plain = plain.set_column(0, "user_id", pa.array([1, 2**53 + 1, None], pa.int64()))
+    plain = plain.set_column(2, "ts", plain.column("ts").cast(pa.timestamp("ns")))
+    plain = plain.append_column("day", pa.array([None, dt.date(2025, 1, 1), None]))
+    pq.write_table(plain, course / "users.parquet")
+    users = load("users")
+    assert [str(d) for d in users.dtypes] == ["Int64", "str", "datetime64[us]", "datetime64[us]"]
+    assert users.loc[1, "user_id"] == 2**53 + 1
 
 
 @pytest.mark.usefixtures("course")

@@ -19,7 +19,7 @@ import pandas as pd
 from userops._language import t
 from userops.check._error import CheckError, fail, not_attempted
 from userops.check._frame import frame
-from userops.check._judge import unusable
+from userops.check._judge import name_of, unusable
 from userops.check._plain import describe, kind_of, plain, sequence, unwrap
 from userops.check._series import mapping, series
 from userops.check._values import items, number, text
@@ -47,7 +47,10 @@ def call(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = No
         fail(not_attempted(), state="not_attempted")
     except CheckError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # A stand-in for code in another process may rebuild the exception as a class of the same name.
+        if type(error).__name__ == "NotImplementedError":
+            fail(not_attempted(), state="not_attempted")
         fail(stopped(func, error))
 
 
@@ -60,8 +63,8 @@ def _quietly(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any
 
 def stopped(func: Any, error: BaseException) -> str:
     """Return the sentence for a function that raised."""
-    name = getattr(func, "__name__", None)
-    name = f"`{name}`" if isinstance(name, str) and name.isidentifier() else t("Your code", "你的代码")
+    name = name_of(func)
+    name = f"`{name}`" if name else t("Your code", "你的代码")
     what = type(error).__name__
     detail = " ".join(_message(error).split())
     detail = detail if len(detail) <= 160 else detail[:159] + "…"

@@ -116,8 +116,7 @@ def unusable(got: Any) -> None:
             )
         )
     if callable(got) and not isinstance(got, (pd.DataFrame, pd.Series, pd.Index, np.ndarray)):
-        name = getattr(got, "__name__", None)
-        name = name if isinstance(name, str) and name.isidentifier() else None
+        name = name_of(got)
         call = f"`{name}(...)`" if name else "`f(...)`"
         fail(
             t(
@@ -125,6 +124,15 @@ def unusable(got: Any) -> None:
                 f"你交的是函数本身，而不是它的结果。请调用它：{call}。",
             )
         )
+
+
+def name_of(func: Any) -> str | None:
+    """Return the name of a function, None if it has none that could be written in code."""
+    try:
+        name = func.__name__
+    except Exception:  # a stand-in may answer any attribute with any error
+        return None
+    return name if isinstance(name, str) and name.isidentifier() else None
 
 
 def _is_iterator(got: Any) -> bool:
