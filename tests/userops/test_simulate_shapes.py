@@ -184,4 +184,5 @@ def test_things_bought_together_go_together() -> None:
     share = items.groupby("product_id").size() / items["order_id"].nunique()
     x, y = (count.index.get_level_values(level) for level in (0, 1))
     lift = count / items["order_id"].nunique() / (share.reindex(x).to_numpy() * share.reindex(y).to_numpy())
+    assert count.min() > 15
     assert lift.median() > 3
