@@ -23,7 +23,15 @@ NAMES = [path.stem for path in chapter_paths(ROOT)]
 MEMORY_LIMIT = 1_000_000_000  # bytes a chapter may use at its peak
 
 every_chapter = pytest.mark.parametrize("name", NAMES)
-every_language = pytest.mark.parametrize("lang", ["en", "zh"])
+# A chapter's results in one language are worked out once: its tests stay in one worker (--dist loadgroup).
+every_edition = pytest.mark.parametrize(
+    ("name", "lang"),
+    [
+        pytest.param(name, lang, id=f"{name}-{lang}", marks=pytest.mark.xdist_group(f"{name}-{lang}"))
+        for name in NAMES
+        for lang in ("en", "zh")
+    ],
+)
 
 
 @functools.cache
@@ -78,15 +86,13 @@ def test_every_exercise_has_cases_enough(name):
 # --- its exercises
 
 
-@every_language
-@every_chapter
+@every_edition
 def test_every_case_behaves(name, lang):
     wrong = [result for result in results(name, lang) if not result.ok]
     assert not wrong, "\n" + table(wrong)
 
 
-@every_language
-@every_chapter
+@every_edition
 def test_reference_solutions_earn_everything(name, lang):
     references = [result for result in results(name, lang) if result.role == "reference"]
     assert len(references) == len(chapter(name).exercises)
@@ -94,8 +100,7 @@ def test_reference_solutions_earn_everything(name, lang):
     assert sum(result.points for result in references) + memos == chapter(name).points
 
 
-@every_language
-@every_chapter
+@every_edition
 def test_the_untouched_notebook_earns_zero(name, lang):
     graded = untouched(name, lang)
     assert [g.grade_id for g in graded] == [cell.grade_id for cell in chapter(name).of_kind("test")]
@@ -108,8 +113,7 @@ def test_the_untouched_notebook_earns_zero(name, lang):
 # --- its notebooks
 
 
-@every_language
-@every_chapter
+@every_edition
 def test_the_committed_notebook_is_a_fresh_build(name, lang):
     report = build(ROOT, check=True, only=[name])
     path = notebook_path(ROOT, name, lang).relative_to(ROOT).as_posix()
@@ -121,8 +125,7 @@ def test_no_notebook_stands_without_its_chapter():
     assert built <= set(NAMES), "run: userops build"
 
 
-@every_language
-@every_chapter
+@every_edition
 def test_the_committed_notebook_holds_no_outputs(name, lang):
     notebook = nbformat.read(notebook_path(ROOT, name, lang), as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -132,8 +135,7 @@ def test_the_committed_notebook_holds_no_outputs(name, lang):
 # --- a run
 
 
-@every_language
-@every_chapter
+@every_edition
 def test_it_runs_in_a_kernel_without_a_warning_and_in_little_memory(name, lang):
     notebook = run_in_kernel(
         edition(chapter(name), lang, release=False), notebook_path(ROOT, name, lang).parent
