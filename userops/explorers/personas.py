@@ -7,13 +7,43 @@ segments went astray go on with the rest of the chapter.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from userops.explorers._habits import HABITS, MIN_VISITS, SKEWED, label, prepare, wide_table
 
-__all__ = ["HABITS", "MIN_VISITS", "SKEWED", "choose_k", "label", "letters", "team_segments", "wide_table"]
+__all__ = [
+    "HABITS",
+    "MIN_VISITS",
+    "SKEWED",
+    "choose_k",
+    "interviews",
+    "label",
+    "letters",
+    "team_segments",
+    "wide_table",
+]
+
+
+_INTERVIEWS: Final = Path(__file__).with_name("interviews.csv")
+
+
+def interviews() -> pd.DataFrame:
+    """Return what the research team wrote down: 400 users drawn at random from the wide table of 2025-12-01.
+
+    They belong to the shipped company, and to no other.
+
+    Returns:
+        ``user_id``, ``interviewed_on`` (a weekday of December 2025) and ``persona`` (a key of
+        ``userops.schema.PERSONAS``), one row a user.
+    """
+    table = pd.read_csv(_INTERVIEWS, encoding="utf-8", dtype={"user_id": "int64", "persona": "str"})
+    table["interviewed_on"] = pd.to_datetime(table["interviewed_on"]).astype("datetime64[us]")
+    return table
 
 
 def letters(labels: np.ndarray | pd.Series, index: pd.Index | None = None) -> pd.Series:
@@ -47,19 +77,19 @@ def team_segments(table: pd.DataFrame, *, k: int = 6) -> pd.Series:
 
 
 def choose_k(
-    table: pd.DataFrame, counts: Iterable[int] = range(2, 11), *, rounds: int = 6, seed: int = 0
+    table: pd.DataFrame, counts: Iterable[int] = range(2, 9), *, samples: int = 8, seed: int = 2
 ) -> pd.DataFrame:
     """Return three criteria for the number of segments, on the scaled habits of ``table``.
 
     Args:
         table: from ``wide_table``.
         counts: the numbers of segments to try.
-        rounds: pairs of bootstrap samples for the stability.
+        samples: bootstrap samples of the users for the stability.
         seed: of the resampling.
 
     Returns:
         One row a number: ``k``, ``inertia``, ``silhouette`` (of at most 2,000 users), ``stability`` (mean
-        adjusted Rand index of k-means fits on two bootstrap samples, compared on all users).
+        adjusted Rand index over all pairs of k-means fits on bootstrap samples, compared on all users).
     """
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_rand_score, silhouette_score
@@ -67,24 +97,18 @@ def choose_k(
     points = prepare(table).to_numpy()
     rng = np.random.default_rng(seed)
     shown = np.sort(rng.permutation(len(points))[:2000])
+    drawn = [rng.integers(0, len(points), len(points)) for _ in range(samples)]
     found = []
     for k in counts:
         model = KMeans(k, n_init=10, random_state=0).fit(points)
-        pairs = [
-            [
-                KMeans(k, n_init=5, random_state=0)
-                .fit(points[rng.integers(0, len(points), len(points))])
-                .predict(points)
-                for _ in range(2)
-            ]
-            for _ in range(rounds)
-        ]
+        fits = [KMeans(k, n_init=5, random_state=0).fit(points[rows]).predict(points) for rows in drawn]
+        agreement = [adjusted_rand_score(one, two) for one, two in combinations(fits, 2)]
         found.append(
             {
                 "k": k,
                 "inertia": model.inertia_,
                 "silhouette": silhouette_score(points[shown], model.labels_[shown]),
-                "stability": float(np.mean([adjusted_rand_score(*pair) for pair in pairs])),
+                "stability": float(np.mean(agreement)),
             }
         )
     return pd.DataFrame(found)
