@@ -239,10 +239,10 @@ def welcome(url: str, start: Path, lang: str) -> str:
         return f"""
 课程已在 JupyterLab 中打开（中文版）。
 
-  网址      {url}
-  从这里开始  {start.as_posix()}
-  英文版    make lab（或 userops lab --lang en）
-  结束      在这里按 Ctrl-C；已保存的笔记本不受影响
+  网址    {url}
+  起点    {start.as_posix()}
+  英文版  make lab（或 userops lab --lang en）
+  结束    在这里按 Ctrl-C；已保存的笔记本不受影响
 """
     return f"""
 The course is open in JupyterLab (English edition).
