@@ -65,7 +65,7 @@ class Repository:
         if missing:
             raise CourseError(
                 f"{chapter} needs tables that are missing in {self.datasets} ({', '.join(missing)}): get them back "
-                "with `git restore datasets`, or make them with `userops data simulate`."
+                "with `git restore datasets`, or make them anew with `userops data simulate --out datasets`."
             )
 
 
