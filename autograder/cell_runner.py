@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -201,7 +201,8 @@ def notebook_process(chapter: Chapter, lang: str) -> Iterator[None]:
         matplotlib.use("Agg")
         use_language(lang)
         os.chdir(chapter.root)
-        yield
+        with _tables_read_once():
+            yield
     finally:
         os.chdir(here)
         _language._current = language
@@ -209,6 +210,33 @@ def notebook_process(chapter: Chapter, lang: str) -> Iterator[None]:
             warnings.simplefilter("ignore")  # restoring passes through retired parameters
             matplotlib.rcParams.update(params)
         matplotlib.use(backend)
+
+
+@contextlib.contextmanager
+def _tables_read_once() -> Iterator[None]:
+    """Read each table once for all cases: pandas copies on write, so a shallow copy is a fresh frame."""
+    import userops
+
+    load, sample = userops.load, userops.sample
+    tables: dict[Any, Any] = {}
+
+    def once(key: Any, make: Callable[[], Any]) -> Any:
+        if key not in tables:
+            tables[key] = make()
+        return tables[key].copy(deep=False)
+
+    def load_once(table: str, columns: Any = None) -> Any:
+        chosen = columns if columns is None or isinstance(columns, str) else tuple(columns)
+        return once((table, chosen), lambda: load(table, columns))
+
+    def sample_once(table: str, *, seed: int, users: int = 400) -> Any:
+        return once((table, seed, users), lambda: sample(table, seed=seed, users=users))
+
+    userops.load, userops.sample = load_once, sample_once
+    try:
+        yield
+    finally:
+        userops.load, userops.sample = load, sample
 
 
 def say(error: BaseException) -> str:
