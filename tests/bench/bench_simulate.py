@@ -1,6 +1,6 @@
 """How fast the generator is and how much memory it takes: ``python -m tests.bench.bench_simulate``.
 
-By default a company of 1,000,000 users is written in parts to a temporary folder (about a gigabyte);
+By default a company of 1,000,000 users is written in parts to a temporary folder (about 460 MB);
 ``--users 20000`` is a quick look. Prints events a second, peak memory and total time.
 """
 
