@@ -13,7 +13,7 @@ from typing import Final
 import lab_driver
 import nbformat
 import pytest
-from lab_driver import PATIENCE, ROOT, Lab, complaints, open_notebook, run_all
+from lab_driver import PATIENCE, Lab, complaints, open_notebook, run_all
 from nbformat import NotebookNode
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -71,9 +71,9 @@ def what_it_needs(cells: list[Cell], wanted: list[Cell]) -> list[Cell]:
 
 
 @cache
-def home_of(name: str) -> tuple[str, Cell] | None:
+def home_of(name: str, site: Path) -> tuple[str, Cell] | None:
     """The chapter and the cell that show the explorer ``name``."""
-    for path in chapter_paths(ROOT):
+    for path in chapter_paths(site):
         for cell in read_chapter(path).cells:
             if cell.is_code and cell.case is None and f"{name}.explore(" in cell.source:
                 return path.stem, cell
@@ -84,7 +84,9 @@ def explorers_notebook(site: Path, chapter_name: str, lang: str) -> tuple[Path, 
     """Write a notebook with a chapter's explorers alone; returns its path and where each one's cell is."""
     chapter = read_chapter(site / "solutions" / f"{chapter_name}.md")
     shown = {
-        name: home[1] for name in EXPLORERS if (home := home_of(name)) is not None and home[0] == chapter_name
+        name: home[1]
+        for name in EXPLORERS
+        if (home := home_of(name, site)) is not None and home[0] == chapter_name
     }
     code = [cell for cell in chapter.cells if cell.is_code and cell.case is None and cell.kind != "test"]
     cells = what_it_needs(code, list(shown.values()))
@@ -105,7 +107,7 @@ def explorer_cell(browser: Browser, lab: Lab) -> Iterator[Callable[[str], Locato
     opened: dict[str, tuple[Page, dict[str, int], list[str]]] = {}
 
     def give(name: str) -> Locator:
-        home = home_of(name)
+        home = home_of(name, lab.site)
         assert home is not None, (
             f"no chapter shows the explorer {name}: call {name}.explore(...) in its chapter"
         )
