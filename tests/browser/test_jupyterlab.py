@@ -75,7 +75,10 @@ def test_chapter_1_is_answered_and_validated(page: Page, lab: Lab, lang: str) ->
     wrong = next(case for case in exercise.cases if case.case and case.case.wrong and not case.case.other)
     type_into(cell, wrong.source)
     save(page, path)
-    expect(validate(page)).to_contain_text("failed")
+    dialog = validate(page)
+    expect(dialog).to_contain_text("failed")
+    expect(dialog).to_contain_text("Not yet right")
+    dialog.locator("pre").last.scroll_into_view_if_needed()
     shot(page, f"chapter1-{lang}-not-yet")
     dismiss(page)
 
