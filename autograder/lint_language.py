@@ -35,7 +35,7 @@ def comments(chapter: Chapter) -> Iterator[Problem]:
 _VALUE_CALLS: Final = {
     "DataFrame", "Series", "Index", "array", "Categorical", "isin", "eq", "ne", "get", "query", "contains",
     "startswith", "endswith", "match", "fullmatch", "search", "findall", "sub", "split", "replace", "count",
-    "map", "fillna", "where", "sql", "execute", "compile", "text", "choice", "items", "mapping", "encode",
+    "map", "fillna", "where", "to_datetime", "strftime", "strptime", "sql", "execute", "compile", "text", "choice", "items", "mapping", "encode",
 }  # fmt: skip
 _LABEL_CALLS: Final = {
     "set_title",

@@ -2,6 +2,6 @@
 
 from userops import check, style
 from userops._language import language, t, use_language
-from userops._load import load, sample
+from userops._load import export_file, load, sample
 
-__all__ = ["check", "language", "load", "sample", "style", "t", "use_language"]
+__all__ = ["check", "export_file", "language", "load", "sample", "style", "t", "use_language"]

@@ -68,6 +68,25 @@ def sample(table: str, *, seed: int, users: int = 400) -> pd.DataFrame:
     return tables[table].copy()
 
 
+def export_file(name: str) -> Path:
+    """Return the path of one of the dirty exports of chapter 2, such as ``"orders_export.csv"``.
+
+    Raises:
+        CourseError: there is no such export.
+    """
+    folder = data_folder() / "raw"
+    path = folder / name
+    if not path.is_file():
+        have = ", ".join(sorted(p.name for p in folder.glob("*.csv"))) or "-"
+        raise CourseError(
+            t(
+                f"There is no export '{name}'. The exports are: {have}; `git checkout datasets` brings them back.",
+                f"没有名为“{name}”的导出文件。现有：{have}；可用 `git checkout datasets` 恢复。",
+            )
+        )
+    return path
+
+
 @lru_cache(maxsize=16)
 def _company(users: int, seed: int) -> dict[str, pd.DataFrame]:
     # Here and not above: most notebooks never need the generator.
