@@ -205,7 +205,7 @@ def test_empty(value: object) -> None:
         (float("nan"), "a missing value"),
         (dau, "Call it: `dau(...)`"),
     ],
-    ids=str,
+    ids=lambda v: type(v).__name__,
 )
 def test_not_empty(value: object, said: str) -> None:
     assert said in str(refused(check.empty, value))

@@ -229,7 +229,7 @@ def test_a_colour_bar_is_no_second_chart(ax: Axes) -> None:
         (said, "Call it: `said(...)`"),
         (mpl, "the module matplotlib"),
     ],
-    ids=str,
+    ids=lambda v: type(v).__name__,
 )
 def test_what_is_no_chart(got: object, words: str) -> None:
     assert words in str(refused(got))

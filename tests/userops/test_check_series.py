@@ -157,7 +157,7 @@ def test_tolerance() -> None:
         (pd.DataFrame({"g": ["a"], "n": [1]}).groupby("g"), "groups that are not summed up"),
         (pl.LazyFrame({"a": [1]}), ".collect()"),
     ],
-    ids=str,
+    ids=lambda v: type(v).__name__,
 )
 def test_a_wrong_series_is_told_where(got: object, said: str) -> None:
     assert said in str(refused(check.series, got, DAU))

@@ -120,7 +120,7 @@ def test_even_none_can_be_a_known_mistake() -> None:
         (np.zeros((2, 3)), 3, "an array of 2 × 3 values"),
         (float("inf"), 3, "yours is inf"),
     ],
-    ids=str,
+    ids=lambda v: type(v).__name__,
 )
 def test_a_wrong_number_is_told_what_kind_of_slip(got: object, want: float, said: str) -> None:
     assert said in str(refused(check.number, got, want))
@@ -253,7 +253,7 @@ def test_items_of_other_kinds() -> None:
         ([{"a": 1}], [1], "single values"),
         (3, [3], "the number 3"),
     ],
-    ids=str,
+    ids=lambda v: type(v).__name__,
 )
 def test_wrong_items(got: object, want: list[Any], said: str) -> None:
     assert said in str(refused(check.items, got, want))
