@@ -30,6 +30,7 @@ from traitlets.config import Config
 
 from autograder.build import edition
 from autograder.course import make_course, nbgrader_settings
+from autograder.exercises import outline
 from autograder.repository import Repository
 from autograder.source import Chapter, Exercise, read_chapter
 
@@ -324,7 +325,7 @@ def test_feedback_comes_in_the_students_own_language_and_shows_no_hidden_test(
     assert course.status["generate_feedback"] == 0
     hidden = hidden_lines(chapter)
     assert hidden
-    titles = chapter.title
+    titles = {lang: outline(edition(chapter, lang, release=False)).title for lang in ("en", "zh")}
     for student in students:
         if student.text is not None:
             continue
