@@ -48,6 +48,7 @@ format: setup
 
 build: setup
 	@$(USEROPS) build $(ARGS)
+	@$(RUN) autograder.course_map
 
 bench: setup
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(VENV)/bin/python $$script $(ARGS) || exit 1; done

@@ -31,6 +31,8 @@ def header(chapter: Chapter) -> Iterator[Problem]:
     for lang in ("en", "zh"):
         if not str(chapter.title.get(lang) or "").strip():
             yield bad(f"`title` lacks {lang}")
+        if not str((chapter.header.get("outcome") or {}).get(lang) or "").strip():
+            yield bad(f"`outcome` lacks {lang}: one sentence that says what a learner can do afterwards")
     if chapter.title.get("zh") and not re.search(f"[{CJK}]", str(chapter.title["zh"])):
         yield bad("the zh title holds no Chinese")
     if not 60 <= chapter.minutes <= 120:

@@ -18,7 +18,9 @@ import pytest
 from PIL import Image
 
 from autograder import bootstrap
-from autograder.source import chapter_paths, read_chapter
+from autograder.course_map import course_map, with_map
+from autograder.source import chapter_paths
+from userops.errors import CourseError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 READMES: Final = {"en": "README.md", "zh": "README.zh.md"}
@@ -79,24 +81,18 @@ def test_the_picture_is_small_and_readable(lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", READMES)
-def test_every_chapter_is_listed(lang: str) -> None:
-    table = chapter_table(lang)
-    assert table in text_of(lang), f"{READMES[lang]}: the list of chapters must be\n\n{table}"
-
-
-def chapter_table(first: str) -> str:
-    """The list of chapters as a README shows it, its own language first."""
-    second = "zh" if first == "en" else "en"
-    heads = {"en": "chapter", "zh": "章节"}
-    lines = [f"| | {heads[first]} | {heads[second]} |", "|---|---|---|"]
+def test_the_map_of_the_course_is_fresh(lang: str) -> None:
+    text = text_of(lang)
+    assert with_map(text, course_map(ROOT, lang)) == text, "run: make build"
     for path in chapter_paths(ROOT):
-        chapter = read_chapter(path)
-        titles = [
-            f"[{chapter.title[lang]}](notebooks/{lang}/{chapter.name}/{chapter.name}.ipynb)"
-            for lang in (first, second)
-        ]
-        lines.append(f"| {chapter.number} | {titles[0]} | {titles[1]} |")
-    return "\n".join(lines) + "\n"
+        assert f"(notebooks/{lang}/{path.stem}/{path.stem}.ipynb)" in text
+
+
+def test_a_stale_map_and_a_missing_place_are_noticed() -> None:
+    text = text_of("en")
+    assert with_map(text.replace("| minutes |", "| hours |"), course_map(ROOT, "en")) == text
+    with pytest.raises(CourseError, match="place for the map"):
+        with_map("# A README without marks", course_map(ROOT, "en"))
 
 
 # ---------------------------------------------------------------- what runs

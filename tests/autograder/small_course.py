@@ -21,6 +21,7 @@ userops:
   chapter: %s
   title: {en: "Small", zh: "小章"}
   minutes: 5
+  outcome: {en: "Count people.", zh: "会数人。"}
   builds_on: []
 ---
 """

@@ -34,6 +34,7 @@ FAULTS: list[tuple[str, str, list[tuple[str, str]], str | None]] = [
     ("header", "add a `userops:` header", [("userops:\n  chapter", "other:\n  chapter")], None),
     ("header", "`title` lacks zh", [(', zh: "极小的一章"}', "}")], None),
     ("header", "zh title holds no Chinese", [('zh: "极小的一章"', 'zh: "Tiny"')], None),
+    ("header", "`outcome` lacks zh", [(', zh: "会数人。"}', "}")], None),
     ("header", "`minutes` must be", [("minutes: 60", "minutes: 600")], None),
     ("header", "must be a list", [("builds_on: [ch00_orientation]", "builds_on: ch00_orientation")], None),
     ("header", "not a chapter's name", [("[ch00_orientation]", "[basics]")], None),
