@@ -24,6 +24,7 @@ __all__ = [
     "interviews",
     "label",
     "letters",
+    "shipped_table",
     "team_segments",
     "wide_table",
 ]
@@ -112,3 +113,14 @@ def choose_k(
             }
         )
     return pd.DataFrame(found)
+
+
+def shipped_table() -> pd.DataFrame:
+    """Return the wide table of the shipped company at 2025-12-01, with ``spend``: what benchmarks run on."""
+    from userops._load import load
+
+    events = load("events", columns=["user_id", "session_id", "ts", "event", "product_id"])
+    table = wide_table(events, load("products"), before="2025-12-01")
+    orders = load("orders", columns=["user_id", "status", "paid_at", "amount"])
+    paid = orders[(orders["status"] == "paid") & (orders["paid_at"] < pd.Timestamp("2025-12-01"))]
+    return table.assign(spend=paid.groupby("user_id")["amount"].sum().reindex(table.index).fillna(0.0))

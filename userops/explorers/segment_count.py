@@ -18,11 +18,12 @@ from userops._language import t
 from userops.errors import CourseError
 from userops.explorers import _base
 from userops.explorers._habits import HABITS, SKEWED, label, prepare
-from userops.explorers.personas import letters
+from userops.explorers.personas import interviews as told
+from userops.explorers.personas import letters, shipped_table
 
 __all__ = ["Crowd", "compute", "crowd", "draw", "explore"]
 
-USERS: Final = 800
+USERS: Final = 600
 """How many users stand for all: enough for a picture, few enough to answer at once."""
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
@@ -210,5 +211,11 @@ def explore(
             ),
         },
         title=("How many segments?", "分几群？"),
-        figsize=(9.6, 4.8),
+        figsize=(9.0, 4.5),
     )
+
+
+def bench_data() -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
+    """Return arguments of ``explore`` for the benchmark."""
+    table = shipped_table()
+    return table, table["spend"], told()

@@ -15,7 +15,7 @@ from userops import style
 from userops._language import t
 from userops.errors import CourseError
 from userops.explorers import _base
-from userops.explorers.personas import letters
+from userops.explorers.personas import letters, shipped_table
 
 __all__ = ["UNITS", "compute", "draw", "explore"]
 
@@ -117,3 +117,8 @@ def explore(people: pd.DataFrame) -> _base.Explorer:
         },
         title=("A unit is a vote", "单位就是选票"),
     )
+
+
+def bench_data() -> tuple[pd.DataFrame]:
+    """Return the argument of ``explore`` for the benchmark."""
+    return (shipped_table(),)
