@@ -36,7 +36,7 @@ lab-zh: setup
 	@$(USEROPS) lab --lang zh $(ARGS)
 
 test: lint
-	@$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+	@$(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	@$(RUN) ruff check --quiet .

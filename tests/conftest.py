@@ -1,15 +1,41 @@
-"""What several kinds of test share: a copy of the course that they may write to."""
+"""What several kinds of test share: how they are dealt to two workers, and a copy of the course to write to."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+class TogetherScheduling(LoadScopeScheduling):
+    """Keeps on one worker the tests that share something costly."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """The group of a test: tests of one group run on one worker, one after the other."""
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """Name what a test shares: the one browser, a chapter's results, its file's fixtures, or nothing."""
+    if nodeid.startswith("tests/browser/"):
+        return "browser"
+    if nodeid.startswith("tests/chapters/") and (chapter := re.search(r"\bch\d\d_\w+", nodeid)):
+        return chapter[0]
+    path = nodeid.split("::")[0]
+    return nodeid if path.count("/") == 1 else path  # the slow tests of README and environment stand alone
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TogetherScheduling:
+    """Deal the tests by :func:`group_of` (xdist's own groups do not work with this pytest)."""
+    return TogetherScheduling(config, log)
 
 
 def course_files(root: Path) -> list[Path]:

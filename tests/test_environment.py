@@ -310,7 +310,7 @@ def test_make_without_python_says_so(course_copy: Path) -> None:
     [
         ("lab", "autograder.cli lab --lang en"),
         ("lab-zh", "autograder.cli lab --lang zh"),
-        ("test", "pytest -n 2 --dist loadgroup"),
+        ("test", "pytest -n 2 "),
         ("bench", "tests/bench/bench_*.py"),
         ("lint", "ruff format --check"),
     ],
@@ -320,3 +320,12 @@ def test_every_target_sets_up_first_and_then_does_its_work(
 ) -> None:
     said = make("-n", target, cwd=course_copy).stdout
     assert said.index("autograder/bootstrap.py") < said.index(command)
+
+
+def test_tests_that_share_something_costly_stay_on_one_worker(request: pytest.FixtureRequest) -> None:
+    group_of = request.config.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py")).group_of
+    assert group_of("tests/browser/test_a.py::test_x") == group_of("tests/browser/test_b.py::test_y")
+    chapter = "tests/chapters/test_chapters.py::test_{}[{}ch01_metrics]"
+    assert group_of(chapter.format("a", "en-")) == group_of(chapter.format("b", "zh-")) == "ch01_metrics"
+    assert group_of("tests/userops/test_load.py::test_x[1]") == "tests/userops/test_load.py"
+    assert group_of("tests/test_readme.py::test_x") != group_of("tests/test_readme.py::test_y")

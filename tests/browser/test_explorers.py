@@ -21,8 +21,6 @@ from autograder.build import edition
 from autograder.source import Cell, chapter_paths, read_chapter
 from userops import explorers
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 EXPLORERS: Final = [
     found.name
     for found in pkgutil.iter_modules(explorers.__path__)

@@ -16,8 +16,6 @@ from playwright.sync_api import Page, expect
 from autograder.build import edition
 from autograder.source import read_chapter
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 CHAPTER = "ch01_metrics"
 COMMENT = "A clear memo. Say where the number comes from, too. 结论清楚；再补一句数据来源就更好了。"
 

@@ -23,8 +23,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from autograder.source import Chapter, Exercise, read_chapter
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 CHAPTER = "ch01_metrics"
 
 
