@@ -25,7 +25,13 @@ LOCK: Final = environment.locked((ROOT / "requirements.lock").read_text(encoding
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Where the name that is imported is not the name that is installed.
-INSTALLED_AS: Final = {"IPython": "ipython", "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+INSTALLED_AS: Final = {
+    "IPython": "ipython",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "xdist": "pytest-xdist",
+    "yaml": "pyyaml",
+}
 
 
 def applies(pin: Requirement) -> bool:
