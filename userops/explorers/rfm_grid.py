@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from userops._language import t
 from userops.explorers import _base
 
-__all__ = ["RULES", "compute", "draw", "explore", "rfm", "score", "segments"]
+__all__ = ["RULES", "compute", "draw", "explore", "movement", "rfm", "score", "segments"]
 
 RULES: Final = ("beaten", "equal_width", "row_order")
 _BINS: Final = 5
@@ -66,6 +66,19 @@ def segments(orders: pd.DataFrame, snapshot: pd.Timestamp) -> pd.DataFrame:
     }
     names = np.select(list(rules.values()), list(rules), default="regular")
     return table.assign(r=r, f=f, m=m, segment=names)
+
+
+def movement(before: pd.Series, after: pd.Series, tiers: list[str]) -> pd.DataFrame:
+    """Return the share of each tier's users (rows: before) that ended in each tier (columns: after).
+
+    Args:
+        before, after: tier names by user; users missing from ``after`` count as ``"none"``, users missing from
+            ``before`` are left out.
+        tiers: all names, in order.
+    """
+    now = after.reindex(before.index, fill_value="none")
+    table = pd.crosstab(before.to_numpy(), now.to_numpy(), normalize="index")
+    return table.reindex(index=tiers, columns=tiers, fill_value=0.0)
 
 
 def compute(orders: pd.DataFrame, *, snapshot: pd.Timestamp, rule: str = "beaten") -> pd.DataFrame:
