@@ -253,7 +253,8 @@ def test_a_cell_that_must_run_and_does_not_is_told_with_its_place(old, new, said
 
 
 def test_a_locked_cell_must_run_in_the_untouched_notebook_too():
-    with pytest.raises(CellError, match=r"ch98_tiny\.md, setup, line 27: ImportError"):
+    line = line_of(TEXT, SETUP)
+    with pytest.raises(CellError, match=rf"ch98_tiny\.md, setup, line {line}: ImportError"):
         run_untouched(changed((SETUP, "from userops import tee")), "en")
 
 
@@ -376,10 +377,9 @@ def test_command_exits_with_1_and_says_what_came_instead(here, capsys):
     path.write_text(changed_text((DAILY, "    return 17")), encoding="utf-8")
     assert cases.main(["ch98", "--lang", "en"]) == 1
     out = capsys.readouterr().out
-    assert (
-        "✗  en  users    wrong: daily            0/4\n      line 117: meets no misconception; the learner reads"
-        in out
-    )
+    line = line_of(TEXT, f"def active_users(events):\n{DAILY}")
+    assert "✗  en  users    wrong: daily            0/4\n" in out
+    assert f"      line {line}: meets no misconception; the learner reads" in out
     assert out.endswith("14 answers, 1 misbehave.\n")
 
 
@@ -394,7 +394,8 @@ def test_command_exits_with_2_when_a_cell_fails_or_a_name_is_unknown(here, capsy
     path = here / "solutions" / "ch98_tiny.md"
     path.write_text(changed_text(("events.head()", "events.heed()")), encoding="utf-8")
     assert cases.main(["ch98"]) == 2
-    assert "ch98_tiny.md, worked cell, line 42: AttributeError" in capsys.readouterr().err
+    line = line_of(TEXT, "events.head()")
+    assert f"ch98_tiny.md, worked cell, line {line}: AttributeError" in capsys.readouterr().err
     assert cases.main(["ch05"]) == 2
     assert "There is no chapter 'ch05'" in capsys.readouterr().err
 
