@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
+import gc
+import weakref
 from pathlib import Path
 
 import matplotlib
@@ -178,7 +181,10 @@ def test_the_last_value_of_a_test_cell(last, points, trouble):
         ("check.number(active_users(other.iloc[:0]), 0)\n", f"{last}\n"),
     )
     assert result.points == points
-    assert [g.trouble if trouble is None else g.trouble.startswith(trouble) for g in result.graded] == [trouble or None if trouble is None else True]  # fmt: skip
+    if trouble is None:
+        assert [g.trouble for g in result.graded] == [None]
+    else:
+        assert result.trouble.startswith(f"users_test: {trouble}")
 
 
 @pytest.mark.parametrize(
@@ -315,6 +321,19 @@ def test_a_case_cannot_spoil_what_comes_after_it():
     assert results["busiest", "reference solution"].ok
 
 
+def test_a_cases_tables_are_let_go_at_once(monkeypatch):
+    seen = []
+    monkeypatch.setattr(builtins, "remember", lambda value: seen.append(weakref.ref(value)), raising=False)
+    table = 'mine = pd.DataFrame({"x": [1]})\nremember(mine)\n\n\ndef active_users(events):\n    return len(set(events'
+    gc.disable()
+    try:
+        run_chapter(changed(("def active_users(events):\n    return len(set(events", table)), "en")
+        kept = [reference() for reference in seen]
+    finally:
+        gc.enable()
+    assert kept == [None]
+
+
 def test_two_names_of_one_value_stay_one_value():
     names = {"a": [1], "frame": pd.DataFrame({"x": [1]})}
     names["b"] = names["a"]
@@ -327,7 +346,10 @@ def test_two_names_of_one_value_stay_one_value():
 def test_this_process_is_left_as_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     use_language("en")
-    backend, before = matplotlib.get_backend(), Path.cwd()
+    monkeypatch.setattr(matplotlib, "get_backend", lambda: "svg")
+    used = []
+    monkeypatch.setattr(matplotlib, "use", used.append)
+    before = Path.cwd()
     size = matplotlib.rcParams["figure.figsize"]
     chapter = changed(
         (
@@ -337,7 +359,8 @@ def test_this_process_is_left_as_it_was(tmp_path, monkeypatch):
     )
     with pytest.raises(CellError):
         run_chapter(chapter, "zh")
-    assert (language(), matplotlib.get_backend(), Path.cwd()) == ("en", backend, before)
+    assert (language(), Path.cwd()) == ("en", before)
+    assert used == ["Agg", "svg"]
     assert matplotlib.rcParams["figure.figsize"] == size
 
 
