@@ -50,11 +50,21 @@ def course_files(root: Path) -> list[Path]:
     return [Path(name) for name in names if name and (root / name).is_file()]
 
 
-@pytest.fixture(scope="session")
-def course_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the course without its environment; one for the whole run of a worker."""
-    copy = tmp_path_factory.mktemp("copy") / "course"
+def copy_course(to: Path) -> Path:
+    """Copy the course, without its environment, into the new folder ``to``; returns it."""
     for name in course_files(ROOT):
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, copy / name)
-    return copy
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, to / name)
+    return to
+
+
+@pytest.fixture
+def course_copy(tmp_path: Path) -> Path:
+    """A test's own copy of the course: what one test writes, such as answers, no other finds."""
+    return copy_course(tmp_path / "course")
+
+
+@pytest.fixture(scope="session")
+def shared_course_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy for tests that drive one JupyterLab together, and leave their answers in it."""
+    return copy_course(tmp_path_factory.mktemp("copy") / "course")

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 
 @pytest.fixture(scope="session")
-def lab(course_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(shared_course_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab, started the way ``make lab`` starts it."""
-    with lab_driver.running_lab(course_copy, tmp_path_factory.mktemp("home")) as running:
+    with lab_driver.running_lab(shared_course_copy, tmp_path_factory.mktemp("home")) as running:
         yield running
 
 
