@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.nbgraderformat import SCHEMA_VERSION
 from nbgrader.utils import compute_checksum, is_locked
+
+from autograder.tidy import free_id, has_ids, tidy, utf8
+
+LONGEST: Final = 100  # characters of an id that nobody knows
 
 # The sentences stand in both languages: which one the learner reads is not known for certain here.
 PUT_BACK: Final = "> **This cell was missing and has been put back: `{grade_id}`**  ·  **这个单元格原本缺失，已经补回：`{grade_id}`**"
@@ -110,20 +114,19 @@ def restore(notebook: NotebookNode, truth: Sequence[TrueCell]) -> list[Change]:
 
 
 def _tidy(notebook: NotebookNode, known: Mapping[str, TrueCell]) -> list[Change]:
-    """Drop what is not a cell, and nbgrader metadata that is not of this chapter."""
+    """Put the form right, and drop nbgrader metadata that is not of this chapter."""
     changes = []
-    notebook.cells = [cell for cell in notebook.cells if _is_cell(cell)]
+    tidy(notebook)
     for cell in notebook.cells:
-        if not isinstance(cell.get("metadata"), NotebookNode):
-            cell.metadata = NotebookNode()
-        _complete(cell)
         # Learners are told which cells not to touch; a forged tag must not matter to whoever grades.
         if "nbgrader" in cell.metadata:
             meta = cell.metadata["nbgrader"]
             grade_id = meta.get("grade_id") if isinstance(meta, Mapping) else None
             if not isinstance(grade_id, str) or grade_id not in known:
                 del cell.metadata["nbgrader"]
-                changes.append(Change("unknown", str(grade_id)))
+                changes.append(
+                    Change("unknown", utf8(grade_id[:LONGEST]) if isinstance(grade_id, str) else "?")
+                )
     return changes + _recognise(notebook, known)
 
 
@@ -140,14 +143,6 @@ def _recognise(notebook: NotebookNode, known: Mapping[str, TrueCell]) -> list[Ch
             there.add(grade_id)
             changes.append(Change("stripped", grade_id))
     return changes
-
-
-def _is_cell(cell: Any) -> bool:
-    return (
-        isinstance(cell, Mapping)
-        and cell.get("cell_type") in ("code", "markdown", "raw")
-        and isinstance(cell.get("source"), str)
-    )
 
 
 def _complete(cell: NotebookNode) -> None:
@@ -197,6 +192,7 @@ def _put_right(cell: NotebookNode, true: TrueCell) -> list[Change]:
 
 def _put_back(notebook: NotebookNode, truth: Sequence[TrueCell]) -> list[Change]:
     changes = []
+    ids = {cell.id for cell in notebook.cells if "id" in cell}
     # Before everything else only the cell that fixes the language.
     last = 0 if notebook.cells and _fixes_language(notebook.cells[0]) else -1
     for true in truth:
@@ -205,13 +201,13 @@ def _put_back(notebook: NotebookNode, truth: Sequence[TrueCell]) -> list[Change]
             None,
         )
         if here is None:
-            note = new_markdown_cell(PUT_BACK.format(grade_id=true.grade_id))
-            notebook.cells[last + 1 : last + 1] = [note, true.cell()]
+            note, cell = new_markdown_cell(PUT_BACK.format(grade_id=true.grade_id)), true.cell()
+            note.id, cell.id = free_id(f"note-{true.grade_id}", ids), free_id(true.grade_id, ids)
+            notebook.cells[last + 1 : last + 1] = [note, cell]
             here = last + 2
             changes.append(Change("missing", true.grade_id))
         last = here
-    # Cell ids came with notebook format 4.5; an older notebook may not have them.
-    if (notebook.get("nbformat", 4), notebook.get("nbformat_minor", 5)) < (4, 5):
+    if not has_ids(notebook):
         for cell in notebook.cells:
             cell.pop("id", None)
     return changes

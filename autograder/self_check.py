@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autograder.build import edition
 from autograder.repository import Repository, repository
 from autograder.source import read_chapter
+from autograder.submissions import language_of, read_notebook
 from userops._language import LANGUAGES
 from userops.errors import CourseError
 
@@ -37,9 +37,6 @@ examples:
   userops check ch01                  my notebook of chapter 1 (notebooks/en or notebooks/zh, the one I worked in)
   userops check retention --lang zh   the Chinese one
   userops check ~/copy.ipynb          a notebook somewhere else"""
-
-# A notebook of this course is below 200 kB; with every chart in it, below 5 MB.
-LARGEST: Final = 50 * 1024 * 1024
 
 # Put after every test, in the temporary copy alone, to learn which misconceptions it met.
 PROBE: Final = """\
@@ -154,88 +151,6 @@ def _answered(path: Path) -> bool:
         )
     except (CourseError, KeyError, AttributeError):
         return True  # broken by somebody: the one that was worked on
-
-
-def read_notebook(path: Path) -> NotebookNode:
-    """Read a Python notebook of the current format.
-
-    Raises:
-        CourseError: the file cannot be read, is too large, is not a notebook, is of another format, or is
-            written in another language.
-    """
-    import nbformat
-
-    try:
-        size = path.stat().st_size
-        if size > LARGEST:
-            raise CourseError(
-                f"{path.name} is {size / 1024**2:.0f} MB, most of it outputs: in JupyterLab choose Edit → Clear Outputs of "
-                "All Cells, save, and check again."
-            )
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise CourseError(
-            f"{path.name} is not a notebook that Jupyter saved (it is not UTF-8): open it in JupyterLab and save it again."
-        ) from None
-    except OSError as error:
-        raise CourseError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-    try:
-        raw = json.loads(text)
-        version = raw["nbformat"]
-        if not isinstance(version, int) or not isinstance(raw.get("cells", raw.get("worksheets")), list):
-            raise TypeError
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise CourseError(
-            f"{path.name} is not a notebook, or is damaged: take a fresh copy (userops build) and copy your answers over."
-        ) from None
-    if version < 4:
-        raise CourseError(
-            f"{path.name} is in the old notebook format {version}: open it in JupyterLab, save it, and check again."
-        )
-    if version > 4:
-        raise CourseError(
-            f"{path.name} is in a newer notebook format ({version}) than this course knows (4): save it with the course's "
-            "own JupyterLab (userops lab)."
-        )
-    notebook = nbformat.from_dict(raw)
-    notebook.cells = [cell for cell in notebook.cells if isinstance(cell, Mapping)]
-    for cell in notebook.cells:
-        if isinstance(cell.get("source"), list):
-            cell.source = "".join(map(str, cell.source))
-    if not isinstance(notebook.get("metadata"), Mapping):
-        notebook.metadata = nbformat.NotebookNode()
-    _require_python(notebook, path)
-    return notebook
-
-
-def _require_python(notebook: NotebookNode, path: Path) -> None:
-    """Refuse a notebook in another language; any Python kernel is as good as ours."""
-    spec = notebook.metadata.get("kernelspec")
-    info = notebook.metadata.get("language_info")
-    said = [
-        str(part.get(key, "")).lower()
-        for part, key in ((info, "name"), (spec, "language"))
-        if isinstance(part, Mapping)
-    ]
-    other = [language for language in said if language and language not in ("python", "ipython", "python3")]
-    if other:
-        raise CourseError(
-            f"{path.name} runs {other[0]}, not Python: in JupyterLab choose Kernel → Change Kernel… → Python 3, save, and "
-            "check again."
-        )
-
-
-def language_of(notebook: NotebookNode, path: Path) -> str | None:
-    """The edition a notebook belongs to: by its language cell, its metadata, or where it stands."""
-    for cell in notebook.cells:
-        if match := re.search(r"""use_language\(\s*["'](\w+)["']""", str(cell.get("source", ""))):
-            if match[1] in LANGUAGES:
-                return match[1]
-    named = notebook.metadata.get("userops")
-    lang = named.get("lang") if isinstance(named, Mapping) else None
-    if lang in LANGUAGES:
-        return lang
-    return next((code for code in LANGUAGES if code in path.resolve().parts), None)
 
 
 # ------------------------------------------------------------------------------------------ the check itself

@@ -217,7 +217,12 @@ def test_what_is_not_a_cell_is_dropped_and_what_lacks_a_field_gets_it() -> None:
 
     notebook, _ = put_right(change)
     assert notebook.cells[-1] == NotebookNode(
-        cell_type="code", source="1", metadata=NotebookNode(), outputs=[], execution_count=None
+        cell_type="code",
+        source="1",
+        metadata=NotebookNode(),
+        outputs=[],
+        execution_count=None,
+        id=f"cell-{len(notebook.cells) - 1}",
     )
     assert get(notebook, "x").outputs == []
     assert len(notebook.cells) == len(handed_out().cells) + 1

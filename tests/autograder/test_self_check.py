@@ -18,11 +18,12 @@ from nbformat import NotebookNode
 from small_course import make_small_course
 from traitlets.config import Config
 
-from autograder import cli, course, feedback, self_check
+from autograder import cli, course, feedback, self_check, submissions
 from autograder.course import make_course, nbgrader_settings
 from autograder.exercises import in_language, outline
 from autograder.repository import Repository
-from autograder.self_check import Result, check, find_notebook, language_of, read_notebook
+from autograder.self_check import Result, check, find_notebook
+from autograder.submissions import language_of, read_notebook
 from userops.errors import CourseError
 
 Answer = Callable[[NotebookNode], None]
@@ -367,7 +368,7 @@ def test_what_is_not_our_kind_of_notebook_gets_a_sentence(
 def test_a_notebook_full_of_outputs_is_refused_before_it_is_read(
     repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(self_check, "LARGEST", 1000)
+    monkeypatch.setattr(submissions, "LARGEST", 1000)
     with pytest.raises(CourseError, match="Clear Outputs of All Cells"):
         read_notebook(repo.notebook("ch01_small", "en"))
 
