@@ -76,11 +76,10 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
-    "autograder.preprocessors.HideHiddenTests",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-]
+# The course's own feedback page, which reads the gradebook itself and shows no hidden test.
+c.GenerateFeedback.exporter_class = "autograder.class_feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = []
+c.FeedbackExporter.root = str(_root)
 # RestoreCells puts a deleted cell back where it belongs; this is the second line.
 c.OverwriteCells.add_missing_cells = True
 # A submission without a timestamp would be skipped when it comes again.

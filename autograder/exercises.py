@@ -38,6 +38,11 @@ class Exercise:
     model: str = ""
 
     @property
+    def name(self) -> str:
+        """What to call an exercise without a title: its first cell."""
+        return next(iter([*self.solutions, *self.tests, *([self.memo] if self.memo else [])]), "")
+
+    @property
     def asks(self) -> bool:
         """Whether there is anything to answer."""
         return bool(self.solutions or self.tests or self.memo)
@@ -93,8 +98,9 @@ def _in_fence(text: str, place: int) -> bool:
 def _add(exercise: Exercise, cell: NotebookNode, lang: str) -> None:
     meta = cell.metadata.nbgrader
     if cell.cell_type == "markdown":
-        exercise.memo = meta.grade_id
-        exercise.model = in_language(cell.source, lang)
+        if meta.get("grade") or meta.get("solution"):
+            exercise.memo = meta.grade_id
+            exercise.model = in_language(cell.source, lang)
     elif meta.get("solution"):
         exercise.solutions.append(meta.grade_id)
     elif meta.get("grade"):

@@ -1,18 +1,26 @@
-"""The self-learner's feedback page: one HTML file that needs nothing else, readable on a phone and aloud."""
+"""The feedback page: one HTML file that needs nothing else, readable on a phone and aloud.
+
+A self-learner (``userops check``) and a class (``autograder.class_feedback``) read the same page. A class page
+adds what a gradebook knows: points and comments given by hand, a late penalty, and the notebook as it was run.
+Whatever a learner wrote comes through ``autograder.safe_html``; should that ever fail, the page's own policy
+still lets no script run and nothing be fetched.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from autograder.exercises import Outline
 from autograder.marks import Marks
 from autograder.restore import Change
+from autograder.safe_html import chapter_html, learner_html, plain
 
 # (symbol, English, Chinese): the symbol is for the eye only, the words say it all.
 STATES: Final = {
@@ -21,7 +29,11 @@ STATES: Final = {
     "not_yet": ("✗", "Not yet right", "还不对"),
     "not_attempted": ("○", "Not attempted yet", "还没有作答"),
     "memo": ("✎", "For you to judge", "请自己评"),
+    "marked": ("✎", "Marked by your instructor", "老师已评"),
 }
+
+# Where an instructor judges, not the learner.
+CLASS_STATES: Final = {**STATES, "memo": ("✎", "Waits for your instructor", "等老师评阅")}
 
 WORDS: Final = {
     "feedback": ("Feedback", "学习反馈"),
@@ -56,6 +68,34 @@ WORDS: Final = {
     ),
     "checked": ("Checked", "检查时间"),
     "again_command": ("Save your notebook, then check again with", "保存 notebook 以后，再次检查："),
+    "skip": ("Skip to the exercises", "跳到各题"),
+    "exercise": ("Exercise", "练习"),
+    "state": ("Result", "结果"),
+    "total": ("Total", "合计"),
+    "extra": ("{} of them extra credit", "其中附加分 {} 分"),
+    "known": ("Misconception recognised", "识别出的误区"),
+    "penalty": ("Late penalty: −{} points", "迟交扣 {} 分"),
+    "given": ("Your instructor gave these points.", "这道题的分数由老师给出。"),
+    "comment": ("Your instructor's comment", "老师的评语"),
+    "waits": (
+        "Your instructor will read this and give the points.",
+        "这道题由老师阅读后给分。",
+    ),
+    "handed_in": ("Handed in", "提交时间"),
+    "notebook": ("Your notebook as it was run", "运行后的 notebook"),
+    "notebook_show": ("Show the cells and their outputs", "展开单元格和输出"),
+}
+
+# What a class page says otherwise.
+CLASS_WORDS: Final = {
+    "so_far": ("so far", "目前得分"),
+    "by_hand": ("{} more points wait for your instructor", "另有 {} 分等老师评阅"),
+    "not_attempted": ("Nothing has been written here.", "这里没有作答。"),
+    "restored": ("Cells put back before grading", "评分前补回或还原的单元格"),
+    "restored_why": (
+        "In your notebook these cells were changed, copied or missing. The original ones were graded.",
+        "这些单元格在你的 notebook 里被改动、重复或删掉了。评分时用的是原来的内容。",
+    ),
 }
 
 CHANGES: Final = {
@@ -69,10 +109,29 @@ CHANGES: Final = {
 
 
 @dataclass(frozen=True)
+class Graded:
+    """What a class page has more than a self-learner's.
+
+    Attributes:
+        student: the student's id.
+        handed_in: when, in words; empty if nobody knows.
+        penalty: points taken for being late.
+        notebook: the executed notebook as safe HTML (``autograder.notebook_html``).
+        made_from: a digest of everything that the page was made from.
+    """
+
+    student: str
+    handed_in: str = ""
+    penalty: float = 0.0
+    notebook: Markup | None = None
+    made_from: str = ""
+
+
+@dataclass(frozen=True)
 class Page:
     """What a feedback page is made of.
 
-    ``notebook`` is the path as shown to the learner; ``when`` a moment in words.
+    ``notebook`` is the path as shown to the learner; ``when`` a moment in words; ``graded`` makes it a class page.
     """
 
     chapter: str
@@ -82,10 +141,28 @@ class Page:
     outline: Outline
     marks: Marks
     changes: Sequence[Change] = ()
+    graded: Graded | None = None
 
 
 def render(page: Page) -> str:
     """Return the page as HTML."""
+    choose = 1 if page.lang == "zh" else 0
+    words = {**WORDS, **CLASS_WORDS} if page.graded else WORDS
+    states = CLASS_STATES if page.graded else STATES
+    return _template().render(
+        page=page,
+        html_lang="zh-CN" if page.lang == "zh" else "en",
+        points_in_all=page.marks.points - (page.graded.penalty if page.graded else 0.0),
+        word={key: texts[choose] for key, texts in words.items()},
+        states={key: (symbol, *texts)[choose + 1] for key, (symbol, *texts) in states.items()},
+        symbols={key: symbol for key, (symbol, *_) in states.items()},
+        change_words={key: texts[choose] for key, texts in CHANGES.items()},
+    )
+
+
+@functools.cache
+def _template() -> Template:
+    """The page's template, compiled once a process."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -93,31 +170,16 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["markdown"] = _markdown
-    environment.filters["points"] = lambda value: f"{value:g}"
+    environment.filters["chapter"] = chapter_html
+    environment.filters["learner"] = learner_html
+    environment.filters["points"] = lambda value: f"{round(value, 4):g}"
     environment.filters["code"] = _inline_code
-    choose = 1 if page.lang == "zh" else 0
-    return environment.get_template("feedback.html.j2").render(
-        page=page,
-        html_lang="zh-CN" if page.lang == "zh" else "en",
-        word={key: texts[choose] for key, texts in WORDS.items()},
-        states={key: (symbol, *texts)[choose + 1] for key, (symbol, *texts) in STATES.items()},
-        symbols={key: symbol for key, (symbol, *_) in STATES.items()},
-        change_words={key: texts[choose] for key, texts in CHANGES.items()},
-        exercise_word=("Exercise", "练习")[choose],
-    )
-
-
-def _markdown(text: str) -> Markup:
-    """The chapter's own Markdown (never a learner's) as HTML."""
-    from nbconvert.filters import markdown2html
-
-    return Markup(markdown2html(text))
+    return environment.get_template("feedback.html.j2")
 
 
 def _inline_code(text: Any) -> Markup:
     """A message as HTML: escaped, with what stands between backticks set as code, and line breaks kept."""
-    parts = str(text).split("`")
+    parts = plain(text).split("`")
     if len(parts) % 2 == 0:  # an odd backtick is just a character
         parts = ["`".join(parts)]
     html = [

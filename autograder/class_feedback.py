@@ -1,0 +1,488 @@
+"""A class's feedback pages: from the graded notebook and the gradebook to one HTML file a submission.
+
+Two doors, one page: ``userops grade`` calls ``write_feedback`` (or holds a ``Writer`` open while it grades), and
+stock ``nbgrader generate_feedback`` calls ``FeedbackExporter``, which ``nbgrader_config.py`` names. A page whose
+graded notebook, grades, chapter and looks are as they were is not written again.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import nbformat
+from nbconvert.exporters import Exporter
+from nbformat import NotebookNode
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    GradeCell,
+    Notebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+    TaskCell,
+)
+from sqlalchemy import Connection, Engine, create_engine, func, select
+from sqlalchemy.pool import NullPool
+from traitlets import Unicode, default
+
+from autograder.build import edition
+from autograder.exercises import Outline, outline
+from autograder.feedback import Graded, Page, render
+from autograder.marks import Given, mark
+from autograder.notebook_html import notebook_html
+from autograder.repository import Repository, repository
+from autograder.restore import Change, TrueCell
+from autograder.self_check import language_of
+from autograder.source import read_chapter
+from autograder.truth import from_edition
+from userops.errors import CourseError
+
+if TYPE_CHECKING:
+    from nbgrader.coursedir import CourseDirectory
+
+# What a run of ours leaves in the graded notebook's metadata: {"met": {test: [key, ...]}, "changes": [[what, id]]}.
+LEFT: Final = "userops_graded"
+# Files that nbgrader puts beside the page, and asks for when it releases feedback.
+BESIDE: Final = ("timestamp.txt", "submission_secret.txt")
+
+
+# ------------------------------------------------------------------------------------------ the gradebook
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the gradebook holds for one submission."""
+
+    grades: Mapping[str, Given]
+    penalty: float = 0.0
+    handed_in: datetime | None = None
+
+
+@functools.lru_cache(maxsize=4)
+def _engine(db_url: str) -> Engine:
+    # No connection is kept: nothing has to be closed, and another process may write meanwhile.
+    return create_engine(db_url, poolclass=NullPool)
+
+
+def standing(connection: Connection, student: str, assignment: str, notebook: str) -> Standing:
+    """Read a submission's grades and comments, in one query.
+
+    Raises:
+        CourseError: the gradebook does not know the submission.
+    """
+    rows = connection.execute(
+        _QUERY, {"student": student, "assignment": assignment, "notebook": notebook}
+    ).all()
+    if not rows:
+        raise CourseError(f"The gradebook has no submission of {student} for {assignment}: grade it first.")
+    grades = {
+        row.name: Given(
+            score=row.auto_score if row.manual_score is None else row.manual_score,
+            possible=float(row.max_score or 0.0),
+            extra=float(row.extra_credit or 0.0),
+            by_hand=row.manual_score is not None,
+            comment=row.manual_comment or "",
+        )
+        for row in rows
+    }
+    return Standing(grades, float(rows[0].late_submission_penalty or 0.0), rows[0].timestamp)
+
+
+def _query() -> Any:
+    from sqlalchemy import bindparam
+
+    cell, graded, task = BaseCell.__table__, GradeCell.__table__, TaskCell.__table__
+    grade, comment = Grade.__table__, Comment.__table__
+    sheet, work = SubmittedNotebook.__table__, SubmittedAssignment.__table__
+    book, task_of = Notebook.__table__, Assignment.__table__
+    tables = (
+        sheet.join(work, work.c.id == sheet.c.assignment_id)
+        .join(book, book.c.id == sheet.c.notebook_id)
+        .join(task_of, task_of.c.id == book.c.assignment_id)
+        .join(cell, cell.c.notebook_id == book.c.id)
+        .outerjoin(graded, graded.c.id == cell.c.id)
+        .outerjoin(task, task.c.id == cell.c.id)
+        .outerjoin(grade, (grade.c.cell_id == cell.c.id) & (grade.c.notebook_id == sheet.c.id))
+        .outerjoin(comment, (comment.c.cell_id == cell.c.id) & (comment.c.notebook_id == sheet.c.id))
+    )
+    return (
+        select(
+            cell.c.name,
+            grade.c.auto_score,
+            grade.c.manual_score,
+            grade.c.extra_credit,
+            comment.c.manual_comment,
+            func.coalesce(graded.c.max_score, task.c.max_score).label("max_score"),
+            sheet.c.late_submission_penalty,
+            work.c.timestamp,
+        )
+        .select_from(tables)
+        .where(
+            work.c.student_id == bindparam("student"),
+            task_of.c.name == bindparam("assignment"),
+            book.c.name == bindparam("notebook"),
+        )
+        .order_by(cell.c.name)
+    )
+
+
+_QUERY: Final = _query()
+
+
+# ------------------------------------------------------------------------------------------ what was asked
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a chapter asks in one language; read once, used for the whole class.
+
+    ``prose`` are the chapter's own Markdown cells; ``made_from`` tells one state of the chapter from another.
+    """
+
+    outline: Outline
+    truth: tuple[TrueCell, ...]
+    prose: frozenset[str]
+    made_from: str
+
+    @property
+    def graded(self) -> set[str]:
+        return {cell.grade_id for cell in self.truth if cell.grade or cell.solution}
+
+
+def _asks(master: NotebookNode) -> Asked:
+    truth = tuple(from_edition(master))
+    prose = [
+        cell.source
+        for cell in master.cells
+        if cell.cell_type == "markdown" and "nbgrader" not in cell.metadata
+    ]
+    made_from = hashlib.blake2b(json.dumps(master, sort_keys=True).encode("utf-8")).hexdigest()
+    return Asked(outline(master), truth, frozenset(prose), made_from)
+
+
+@functools.lru_cache(maxsize=64)
+def _from_chapter(source: Path, changed: int, lang: str) -> Asked:
+    """The chapter's edition in a language; ``changed`` is when the source was (a server runs for weeks)."""
+    return _asks(edition(read_chapter(source), lang, release=False))
+
+
+@functools.lru_cache(maxsize=64)
+def _from_notebook(source: Path, changed: int) -> Asked:
+    return _asks(nbformat.read(source, as_version=4))
+
+
+# ------------------------------------------------------------------------------------------ the writer
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of one submission's page; ``trouble`` is a sentence if there is none."""
+
+    student: str
+    path: Path
+    changed: bool = False
+    trouble: str | None = None
+
+
+@dataclass
+class Writer:
+    """Writes feedback pages of one assignment.
+
+    Attributes:
+        repo: the checkout, for the chapters in both languages.
+        coursedir: nbgrader's course folder, for paths and the gradebook's address.
+        assignment: the chapter's id.
+        notebook: name of the notebook, where an assignment has another or several.
+    """
+
+    repo: Repository
+    coursedir: CourseDirectory
+    assignment: str
+    notebook: str = ""
+    lang: str | None = None
+    _connection: Connection | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.notebook = self.notebook or self.assignment
+
+    def __enter__(self) -> Writer:
+        self._connection = _engine(self.coursedir.db_url).connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def path(self, student: str) -> Path:
+        """Where a student's page is, or will be."""
+        return self._folder(self.coursedir.feedback_directory, student) / f"{self.notebook}.html"
+
+    def write(
+        self,
+        student: str,
+        notebook: NotebookNode | None = None,
+        *,
+        met: Mapping[str, Sequence[str]] | None = None,
+        changes: Sequence[Change] | None = None,
+        lang: str | None = None,
+        force: bool = False,
+    ) -> Written:
+        """Write one student's page, unless it would be the same.
+
+        Args:
+            student: the id.
+            notebook: the executed notebook, hidden parts and all, if it is at hand; else it is read from
+                ``autograded/``. It is not changed.
+            met, changes: misconceptions met and cells put right; else those that the notebook's metadata hold.
+            lang: the page's language; else the notebook's own.
+            force: write in any case.
+
+        Raises:
+            CourseError: the submission has not been graded, or the page cannot be written.
+        """
+        target = self.path(student)
+        graded = self._folder(self.coursedir.autograded_directory, student)
+        text = self._text(graded, student) if notebook is None else json.dumps(notebook, sort_keys=True)
+        stands = self._standing(student)
+        digest = self._digest(text, stands, met, changes, lang)
+        new = force or not _is_made_from(target, digest)
+        if new:
+            notebook = _parsed(text, student) if notebook is None else notebook
+            page = self._page(student, notebook, stands, met, changes, lang, digest)
+        try:
+            if new:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _replace(target, page, 0o664 if self.coursedir.groupshared else 0o644)
+            for name in BESIDE:
+                _copy(graded / name, target.parent / name)
+        except OSError as error:
+            raise CourseError(
+                f"{target} cannot be written ({error.strerror}): check permissions and free space, and run this again."
+            ) from error
+        return Written(student, target, new)
+
+    def html(self, student: str, notebook: NotebookNode) -> str:
+        """The page alone, of a graded notebook."""
+        return self._page(student, notebook, self._standing(student), None, None, None, "")
+
+    def _page(
+        self,
+        student: str,
+        notebook: NotebookNode,
+        stands: Standing,
+        met: Mapping[str, Sequence[str]] | None,
+        changes: Sequence[Change] | None,
+        lang: str | None,
+        digest: str,
+    ) -> str:
+        # Not the path: a course may lie in a folder called "en".
+        lang = lang or language_of(notebook, Path("/")) or self._fallback()
+        asked = self._asked(lang, stands, notebook)
+        left = _left(notebook)
+        marks = mark(
+            notebook,
+            asked.outline.exercises,
+            asked.truth,
+            lang,
+            grades=stands.grades,
+            met=left[0] if met is None else met,
+        )
+        moment = f"{stands.handed_in:%Y-%m-%d %H:%M} UTC" if stands.handed_in else ""
+        return render(
+            Page(
+                chapter=self.assignment,
+                lang=lang,
+                notebook=f"{self.notebook}.ipynb",
+                when=moment,
+                outline=asked.outline,
+                marks=marks,
+                changes=left[1] if changes is None else changes,
+                graded=Graded(
+                    student=student,
+                    handed_in=moment,
+                    penalty=stands.penalty,
+                    notebook=notebook_html(notebook, lang, asked.prose),
+                    made_from=digest,
+                ),
+            )
+        )
+
+    def _folder(self, step: str, student: str) -> Path:
+        return Path(self.coursedir.format_path(step, student, self.assignment))
+
+    def _text(self, folder: Path, student: str) -> str:
+        try:
+            return (folder / f"{self.notebook}.ipynb").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise CourseError(
+                f"{student} has no graded notebook for {self.assignment}: grade it first."
+            ) from None
+
+    def _standing(self, student: str) -> Standing:
+        if self._connection is not None:
+            with self._connection.begin():
+                return standing(self._connection, student, self.assignment, self.notebook)
+        with _engine(self.coursedir.db_url).connect() as connection:
+            return standing(connection, student, self.assignment, self.notebook)
+
+    def _source(self) -> Path:
+        return self._folder(self.coursedir.source_directory, ".") / f"{self.notebook}.ipynb"
+
+    def _asked(self, lang: str, stands: Standing, notebook: NotebookNode) -> Asked:
+        """The chapter in the submission's language, if it is what the gradebook grades by; else as it is there."""
+        source = self.repo.source(self.notebook)
+        if source.is_file():
+            asked = _from_chapter(source, source.stat().st_mtime_ns, lang)
+            if asked.graded == stands.grades.keys():
+                return asked
+        if self._source().is_file():
+            return _from_notebook(self._source(), self._source().stat().st_mtime_ns)
+        return _asks(copy.deepcopy(notebook))
+
+    def _fallback(self) -> str:
+        """The language of a notebook that does not say: the course's."""
+        try:
+            made = json.loads(self._source().read_text(encoding="utf-8"))["metadata"]["userops"]["lang"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return "en"
+        return "zh" if made == "zh" else "en"
+
+    def _digest(self, text: str, stands: Standing, *told: object) -> str:
+        chapter = self.repo.source(self.notebook)
+        parts = (
+            text,
+            repr(sorted(stands.grades.items())),
+            repr((stands.penalty, stands.handed_in)),
+            repr(told),
+            repr([path.stat().st_mtime_ns for path in (chapter, self._source()) if path.is_file()]),
+            _looks(),
+        )
+        digest = hashlib.blake2b(digest_size=16)
+        for part in parts:
+            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+        return digest.hexdigest()
+
+
+def write_feedback(
+    repo: Repository,
+    coursedir: CourseDirectory,
+    assignment: str,
+    students: Iterable[str],
+    *,
+    force: bool = False,
+) -> Iterator[Written]:
+    """Write the pages of graded submissions, one after the other; a trouble with one stops no other."""
+    with Writer(repo, coursedir, assignment) as writer:
+        for student in students:
+            try:
+                yield writer.write(student, force=force)
+            except CourseError as error:
+                yield Written(student, writer.path(student), trouble=str(error))
+
+
+def _left(notebook: NotebookNode) -> tuple[dict[str, list[str]], list[Change]]:
+    """Misconceptions and changes that a run of ours noted in the graded notebook."""
+    left = notebook.metadata.get(LEFT)
+    left = left if isinstance(left, Mapping) else {}
+    met, changes = left.get("met"), left.get("changes")
+    return (
+        {str(test): list(map(str, keys)) for test, keys in met.items()} if isinstance(met, Mapping) else {},
+        [Change(what, str(cell)) for what, cell in changes] if isinstance(changes, list) else [],
+    )
+
+
+def _parsed(text: str, student: str) -> NotebookNode:
+    """A graded notebook; not validated again, which would take longer than the page."""
+    try:
+        return nbformat.v4.reads(text)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CourseError(f"{student}'s graded notebook is damaged: grade the submission again.") from None
+
+
+def _is_made_from(page: Path, digest: str) -> bool:
+    try:
+        with page.open(encoding="utf-8") as file:
+            start = file.read(2000)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return f'name="userops-made-from" content="{digest}"' in start
+
+
+@functools.cache
+def _looks() -> str:
+    """A digest of everything that decides how a page looks."""
+    here = Path(__file__).parent
+    names = ("class_feedback", "exercises", "feedback", "marks", "notebook_html", "outcome", "safe_html")
+    digest = hashlib.blake2b((here / "templates" / "feedback.html.j2").read_bytes())
+    for name in names:
+        digest.update((here / f"{name}.py").read_bytes())
+    return digest.hexdigest()
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    """Replace a file in one step: a reader sees the old page or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 (a descriptor)
+            # A lone surrogate in a name or text must not cost the page.
+            file.write(text.encode("utf-8", "replace").decode("utf-8"))
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _copy(old: Path, new: Path) -> None:
+    """Copy a small file of nbgrader's, if there is one; what a submission made a link is not followed."""
+    if old.is_file() and not old.is_symlink():
+        if not (new.is_file() and new.read_bytes() == old.read_bytes()):
+            shutil.copyfile(old, new)
+
+
+# ------------------------------------------------------------------------------------------ nbgrader's door
+
+
+class FeedbackExporter(Exporter):
+    """What stock ``nbgrader generate_feedback`` exports a graded notebook with (see ``nbgrader_config.py``).
+
+    Which submissions are due, timestamps, permissions and messages stay nbgrader's.
+    """
+
+    root = Unicode("", help="The course's checkout, for the chapters in both languages.").tag(config=True)
+
+    @default("file_extension")
+    def _html(self) -> str:
+        return ".html"
+
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **_: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the page of one graded notebook; ``resources`` are nbgrader's."""
+        path = Path(filename)
+        ids = (resources or {})["nbgrader"]
+        notebook = _parsed(path.read_text(encoding="utf-8"), ids["student"])
+        if self._preprocessors:
+            notebook, resources = super().from_notebook_node(notebook, resources)
+        # nbconvert's exporter is a child of nbgrader's converter.
+        writer = Writer(
+            repository(Path(self.root) if self.root else None),
+            self.parent.coursedir,
+            ids["assignment"],
+            ids["notebook"],
+        )
+        html = writer.html(ids["student"], notebook)
+        return html, self._init_resources(resources)
