@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "lab": ("autograder.lab", "open JupyterLab on the course"),
     "check": ("autograder.self_check", "grade my own notebook, with feedback (self-study)"),
     "course": ("autograder.course", "make an instructor's course, ready for nbgrader"),
+    "grade": ("autograder.grade", "grade what a class has handed in (instructors)"),
     "build": ("autograder.build", "build notebooks/ from solutions/ (authors)"),
     "data": ("autograder.data", "simulate, validate and describe the data"),
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 from nbformat import NotebookNode
@@ -61,7 +62,7 @@ class TrueCell:
         make = new_code_cell if self.cell_type == "code" else new_markdown_cell
         return make(source=self.source, metadata={"nbgrader": self.metadata()})
 
-    @property
+    @cached_property
     def checksum(self) -> str:
         """nbgrader's checksum of the cell as handed out: an answer with this checksum is no answer."""
         return compute_checksum(self.cell())

@@ -1,0 +1,482 @@
+"""Grade what a class has handed in: everybody's notebook of one chapter, side by side.
+
+Reads course/submitted/<student>/<chapter>/, writes course/autograded/ and the gradebook, from which
+formgrader, nbgrader's feedback and its export read. A submission that was graded before and has not changed
+is left alone; one that cannot be graded is refused with a sentence, keeps the grade of the student's last
+good submission, and stops nobody else. Stopped in the middle, run the same command again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import itertools
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from autograder.build import edition
+from autograder.course import course_folder, language_of, nbgrader_settings
+from autograder.repository import Repository, repository
+from autograder.source import read_chapter
+from autograder.submissions import Submission, read_submission, students
+from autograder.submissions import language_of as language_of_notebook
+from userops.errors import CourseError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from autograder.exercises import Outline
+    from autograder.gradebook import Book
+    from autograder.marks import Marks
+    from autograder.restore import Change
+
+EXAMPLE: Final = """\
+examples:
+  userops grade ch04                        what is new or has changed
+  userops grade ch04 --student wang li      two students
+  userops grade ch04 --force                everybody again (what was given by hand stays)
+  userops grade ch04 --json > result.json   for a script; progress goes to the terminal
+  userops grade ch04 --scheduler tcp://head:8786   on a Dask cluster
+
+exit status: 0 everybody graded, 1 somebody refused, 2 nothing could be done
+
+then, from the same folder:
+  userops lab                               read memos and look at the results (menu nbgrader → Formgrader)
+  nbgrader export                           grades.csv"""
+
+PLAIN_EVERY: Final = 15.0  # seconds between two lines of progress where there is no terminal
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``userops grade``."""
+    parser.add_argument("chapter", metavar="CHAPTER", help="ch04, 4 or retention")
+    parser.add_argument(
+        "--student", nargs="+", action="extend", default=[], metavar="NAME", help="these students alone"
+    )
+    parser.add_argument("--force", action="store_true", help="grade again what has not changed, too")
+    parser.add_argument(
+        "--workers", type=_positive, metavar="N", help="submissions at a time (default: one a core)"
+    )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="run on the Dask cluster with this scheduler")
+    parser.add_argument(
+        "--unconfined",
+        action="store_true",
+        help="run without a sandbox where there is none: the learners' code can then read your files, change them, "
+        "and use the network",
+    )
+    parser.add_argument("--no-feedback", action="store_true", help="make no feedback pages")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run ``userops grade``: 0 everybody graded, 1 somebody refused; a CourseError (2) when nothing could be done."""
+    repo = repository()
+    chapter = repo.chapter(args.chapter)
+    # TO WIRE (feedback pages): `feedback = None if args.no_feedback else <autograder.class_feedback.write_feedback>`,
+    # called with a `Done` after each submission that has been written down.
+    feedback: Feedback | None = None
+    report = grade(
+        repo,
+        course_folder(repo),
+        chapter,
+        wanted=args.student,
+        force=args.force,
+        options={"workers": args.workers, "confined": not args.unconfined, "scheduler": args.scheduler},
+        feedback=feedback,
+        progress=lambda total: Progress(chapter, total, sys.stderr),
+    )
+    print(json.dumps(report.as_json(), ensure_ascii=False, indent=1) if args.json else report.summary())
+    return 1 if report.refused else 0
+
+
+# ------------------------------------------------------------------------------------------ results
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A submission that was not graded, and why; ``kept`` if the grade of an earlier one stays."""
+
+    student: str
+    reason: str
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """One submission that was graded and written down: what a feedback page is made of."""
+
+    student: str
+    chapter: str
+    course: Path
+    lang: str
+    notebook: NotebookNode
+    outline: Outline
+    marks: Marks
+    changes: tuple[Change, ...]
+    when: str
+
+
+Feedback = Callable[[Done], None]
+
+
+@dataclass
+class Report:
+    """What became of a class.
+
+    Attributes:
+        graded: points of those graded now, by student.
+        unchanged: those graded before.
+        notes: what the instructor should know, by student.
+        points: everybody's points by the gradebook, of those graded now or before.
+        possible, by_hand: the most a student can earn by tests, and from a reader.
+        seconds: how long it took.
+    """
+
+    chapter: str
+    folder: Path
+    graded: dict[str, float] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    points: dict[str, float] = field(default_factory=dict)
+    possible: float = 0.0
+    by_hand: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def median(self) -> float | None:
+        """The median of the points of everybody who has been graded."""
+        return statistics.median(self.points.values()) if self.points else None
+
+    @property
+    def number(self) -> int:
+        """How many students there are."""
+        return len(self.graded) + len(self.unchanged) + len(self.refused)
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "chapter": self.chapter,
+            "course": str(self.folder),
+            "students": self.number,
+            "graded": dict(sorted(self.graded.items())),
+            "unchanged": sorted(self.unchanged),
+            "refused": [asdict(refused) for refused in self.refused],
+            "notes": dict(sorted(self.notes.items())),
+            "median": self.median,
+            "possible": self.possible,
+            "by_hand": self.by_hand,
+            "seconds": round(self.seconds, 1),
+        }
+
+    def summary(self) -> str:
+        """The report for a terminal."""
+        lines = [
+            f"{self.chapter}: {self.number} student{'s' if self.number != 1 else ''}, {len(self.graded)} graded, "
+            f"{len(self.unchanged)} unchanged, {len(self.refused)} refused  ({_duration(self.seconds)})"
+        ]
+        if self.median is not None:
+            lines.append(
+                f"median {self.median:g} of {self.possible:g} points"
+                + (f" ({self.by_hand:g} more for a reader to give)" if self.by_hand else "")
+            )
+        for student, notes in sorted(self.notes.items()):
+            lines += [f"  {_shown(student)}: {note}" for note in notes]
+        for refused in self.refused:
+            stays = " (The grade of an earlier submission stays.)" if refused.kept else ""
+            lines.append(f"  refused  {_shown(refused.student)}: {refused.reason}{stays}")
+        return "\n".join(lines)
+
+
+# ------------------------------------------------------------------------------------------ the work
+
+
+def grade(
+    repo: Repository,
+    folder: Path,
+    chapter: str,
+    *,
+    wanted: Sequence[str] = (),
+    force: bool = False,
+    options: dict[str, Any] | None = None,
+    executor: Any = None,
+    feedback: Feedback | None = None,
+    progress: Callable[[int], Progress] | None = None,
+) -> Report:
+    """Grade a chapter for a class.
+
+    Args:
+        repo: the checkout.
+        folder: the instructor's course, as ``userops course`` makes it.
+        chapter: the chapter's id.
+        wanted: students; all who handed in, by default.
+        force: grade also what has not changed.
+        options: for the executor's ``Engine``.
+        executor: what offers ``plan``, ``Job`` and ``Engine``; ``autograder.engine`` by default.
+        feedback: called after each submission that has been written down.
+        progress: makes a progress bar for so many submissions.
+
+    Raises:
+        CourseError: no course, no gradebook, nobody handed in, tables are missing.
+        GradingStopped: the database or the disk gave up; what was graded so far is kept.
+    """
+    from nbgrader.coursedir import CourseDirectory
+
+    from autograder.gradebook import Book
+
+    started = time.monotonic()
+    repo.require_tables(chapter)
+    with nbgrader_settings(repo, folder) as config:
+        coursedir = CourseDirectory(config=config)
+        submitted = Path(coursedir.root) / coursedir.submitted_directory
+        names = _without(students(submitted, chapter, wanted), coursedir.student_id_exclude)
+        with Book(coursedir, config, chapter) as book:
+            executor = executor or importlib.import_module("autograder.engine")
+            work = _Class(repo, folder, book, submitted, names, force, executor, feedback)
+            with (progress or _no_progress)(len(names)) as bar:
+                work.grade(options or {}, bar)
+            report = work.report
+            there = {*report.graded, *report.unchanged}
+            report.points = {name: points for name, points in book.points().items() if name in there}
+            report.by_hand = sum(c.points for c in book.truth if c.grade and c.solution)
+            report.possible = sum(c.points for c in book.truth if c.grade) - report.by_hand
+    report.refused.sort(key=lambda refused: refused.student)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _without(names: list[str], excluded: str) -> list[str]:
+    """As nbgrader's ``student_id_exclude`` says."""
+    return [name for name in names if name not in excluded.split(",")]
+
+
+@dataclass
+class _Handed:
+    """A submission on its way: what is remembered of it while it runs."""
+
+    submission: Submission
+    digest: str
+    lang: str
+    changes: tuple[Change, ...]
+
+
+class _Class:
+    """A class on its way through the executor: hand-ins become jobs as the executor asks for them, results rows."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        folder: Path,
+        book: Book,
+        submitted: Path,
+        names: Sequence[str],
+        force: bool,
+        executor: Any,
+        feedback: Feedback | None,
+    ) -> None:
+        self.repo, self.folder, self.book, self.submitted = repo, folder, book, submitted
+        self.names, self.force, self.executor, self.feedback = names, force, executor, feedback
+        self.report = Report(book.chapter, folder)
+        self.lang = language_of(folder) or "en"
+        self.cells = frozenset(cell.grade_id for cell in book.truth)
+        self.version = str(getattr(executor, "VERSION", ""))
+        self.done = {} if force else book.done()
+        self.running: dict[str, _Handed] = {}
+        self.outlines: dict[str, Outline] = {}
+
+    def grade(self, options: dict[str, Any], bar: Progress) -> None:
+        """Run everything; the executor is started only if there is anything to run."""
+        jobs = self._jobs(bar)
+        first = next(jobs, None)
+        if first is not None:
+            plan = self.executor.plan(self.book.master, self.book.truth)
+            with self.executor.Engine(self.repo, **options) as engine:
+                for ran in engine.run(plan, itertools.chain([first], jobs)):
+                    self._finish(ran)
+                    bar.step()
+        for student in list(self.running):
+            self._refuse(student, "its run ended without a result: grade it again.")
+            bar.step()
+
+    def _jobs(self, bar: Progress) -> Iterator[Any]:
+        """The submissions that must run, one by one: a class of 100,000 is never in memory together."""
+        for student in self.names:
+            try:
+                job = self._job(student)
+            except CourseError as error:
+                self._refuse(student, str(error))
+            except Exception as error:  # what nobody thought of costs its own submission alone
+                self._refuse(student, f"it could not be read ({type(error).__name__}: {error}).")
+            else:
+                if job is not None:
+                    yield job
+                    continue
+                self.report.unchanged.append(student)
+            bar.step()
+
+    def _job(self, student: str) -> Any:
+        """Read and restore one submission; None if it has been graded before."""
+        from autograder.restore import restore
+        from autograder.submissions import moment
+
+        submission = read_submission(self.submitted, student, self.book.chapter, self.cells)
+        name = self.book.digest(submission.data, self.version)
+        if self.done.get(student) == moment(submission.when) and self.book.is_graded(
+            student, submission.when, name
+        ):
+            return None
+        lang = language_of_notebook(submission.notebook) or self.lang
+        changes = tuple(restore(submission.notebook, self.book.truth))
+        if submission.notes:
+            self.report.notes[student] = list(submission.notes)
+        self.running[student] = _Handed(submission, name, lang, changes)
+        return self.executor.Job(key=student, notebook=submission.notebook, lang=lang)
+
+    def _finish(self, ran: Any) -> None:
+        """Write down what a submission came to."""
+        from autograder.gradebook import GradingStopped
+
+        handed = self.running.pop(ran.key)
+        if ran.trouble:
+            self._refuse(ran.key, ran.trouble)
+            return
+        try:
+            self._write(ran, handed)
+        except GradingStopped:
+            raise
+        except CourseError as error:
+            self._refuse(ran.key, str(error))
+        except Exception as error:  # as above
+            self._refuse(ran.key, f"its result could not be read ({type(error).__name__}: {error}).")
+
+    def _write(self, ran: Any, handed: _Handed) -> None:
+        from autograder.gradebook import Result, comments
+        from autograder.marks import mark
+
+        student, lang, truth = ran.key, handed.lang, self.book.truth
+        asked = self._outline(lang)
+        marks = mark(ran.notebook, asked.exercises, truth, lang, met=ran.met)
+        self.report.graded[student] = self.book.save(
+            Result(
+                student=student,
+                notebook=ran.notebook,
+                when=handed.submission.when,
+                digest=handed.digest,
+                lang=lang,
+                comments=comments(marks, ran.notebook, truth),
+                met=ran.met,
+            )
+        )
+        if ran.notes:
+            self.report.notes.setdefault(student, []).extend(ran.notes)
+        if self.feedback is not None:
+            done = Done(
+                student=student,
+                chapter=self.book.chapter,
+                course=self.folder,
+                lang=lang,
+                notebook=ran.notebook,
+                outline=asked,
+                marks=marks,
+                changes=handed.changes,
+                when=handed.submission.when,
+            )
+            try:
+                self.feedback(done)
+            except CourseError as error:  # the grade stands; the page can be made again
+                self.report.notes.setdefault(student, []).append(str(error))
+
+    def _outline(self, lang: str) -> Outline:
+        """What the chapter asks, in a language: from its source, if that still is what the course grades by."""
+        from autograder.exercises import outline
+        from autograder.truth import from_edition
+
+        if lang not in self.outlines:
+            master = self.book.master
+            if lang != master.metadata.get("userops", {}).get("lang"):
+                own = edition(read_chapter(self.repo.source(self.book.chapter)), lang, release=False)
+                if {cell.grade_id for cell in from_edition(own)} == self.cells:
+                    master = own
+            self.outlines[lang] = outline(master)
+        return self.outlines[lang]
+
+    def _refuse(self, student: str, reason: str) -> None:
+        self.running.pop(student, None)
+        self.report.refused.append(Refused(student, reason, self.book.has_result(student)))
+
+
+# ------------------------------------------------------------------------------------------ what is shown
+
+
+class Progress:
+    """A bar with rate and remaining time on a terminal; elsewhere a line now and then.
+
+    Args:
+        name: what is being done.
+        total: how many there are; 0 shows nothing.
+        stream: where to show it.
+    """
+
+    def __init__(self, name: str, total: int, stream: TextIO | None) -> None:
+        self.name, self.total, self.stream = name, total, stream
+        self.done, self.started = 0, time.monotonic()
+        self.said = self.started
+        self.bar: Any = None
+        if stream is not None and stream.isatty():
+            from tqdm import tqdm
+
+            self.bar = tqdm(
+                total=total, desc=name, unit="student", file=stream, leave=False, dynamic_ncols=True
+            )
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def step(self) -> None:
+        """One more is done."""
+        self.done += 1
+        if self.bar is not None:
+            self.bar.update()
+        elif self.stream is not None and (
+            self.done == self.total or time.monotonic() - self.said >= PLAIN_EVERY
+        ):
+            self.said = time.monotonic()
+            print(self.line(self.said - self.started), file=self.stream, flush=True)
+
+    def line(self, seconds: float) -> str:
+        """The state in words, ``seconds`` after the start."""
+        rate = self.done / max(seconds, 1e-9)
+        left = (self.total - self.done) / max(rate, 1e-9)
+        return f"{self.name}: {self.done}/{self.total} students, {rate:.3g}/s, {_duration(left)} left"
+
+
+def _no_progress(total: int) -> Progress:
+    return Progress("", total, None)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _shown(student: str) -> str:
+    """A student's id as it can stand in a line, whatever is in it."""
+    return student if student.isprintable() else ascii(student)[1:-1]

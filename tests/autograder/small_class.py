@@ -1,0 +1,111 @@
+"""A course on the small chapter with a class that has handed in, for tests of grading."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import nbformat
+import plain_executor
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+
+from autograder.course import make_course
+from autograder.grade import Report, grade
+from autograder.repository import Repository
+
+CHAPTER: Final = "ch01_small"
+RIGHT: Final = {
+    "people": 'def people(events):\n    return events["user_id"].nunique()',
+    "pair": "first, second = 1, 2",
+    "memo": "Two people came. 来了两个人。",
+}
+EVENTS: Final = {
+    **RIGHT,
+    "people": "def people(events):\n    return len(events)",
+}  # counts events, not people
+SWAPPED: Final = {**RIGHT, "pair": "first, second = 1, 1"}  # one part of two
+WHEN: Final = "2026-03-02 08:30:00.000000 UTC"
+
+
+def cell_of(notebook: NotebookNode, grade_id: str) -> NotebookNode:
+    """The cell with a grade id."""
+    return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+
+
+@dataclass
+class Small:
+    """A small checkout with a course in it."""
+
+    repo: Repository
+
+    @property
+    def folder(self) -> Path:
+        return self.repo.root / "course"
+
+    @property
+    def book(self) -> Gradebook:
+        return Gradebook(f"sqlite:///{self.folder / 'gradebook.db'}", "userops")
+
+    def answered(self, answers: Mapping[str, str], lang: str = "en") -> NotebookNode:
+        """The learner's notebook with these answers."""
+        notebook = nbformat.read(self.repo.notebook(CHAPTER, lang), as_version=4)
+        for grade_id, source in answers.items():
+            cell_of(notebook, grade_id).source = source
+        return notebook
+
+    def place(self, student: str, name: str = f"{CHAPTER}.ipynb") -> Path:
+        """Where a student's notebook lies; its folder is made."""
+        path = self.folder / "submitted" / student / CHAPTER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def hand_in(
+        self, student: str, answers: Mapping[str, str] = RIGHT, lang: str = "en", when: str | None = WHEN
+    ) -> Path:
+        """Put a student's notebook into ``submitted/``."""
+        path = self.place(student)
+        path.write_text(nbformat.writes(self.answered(answers, lang)), encoding="utf-8")
+        if when is not None:
+            (path.parent / "timestamp.txt").write_text(f"{when}\n", encoding="utf-8")
+        return path
+
+    def grade(self, *wanted: str, **options: Any) -> Report:
+        """``userops grade``, with the stand-in for the engine."""
+        options.setdefault("executor", plain_executor)
+        return grade(self.repo, self.folder, CHAPTER, wanted=wanted, **options)
+
+    def autograded(self, student: str) -> Path:
+        return self.folder / "autograded" / student / CHAPTER
+
+    def rows(self, student: str) -> dict[str, Any]:
+        """What the gradebook holds of a student."""
+        with self.book as book:
+            submission = book.find_submission(CHAPTER, student)
+            (notebook,) = submission.notebooks
+            return {
+                "when": submission.timestamp,
+                "late": notebook.late_submission_penalty,
+                "grades": {
+                    g.name: (g.auto_score, g.manual_score, g.extra_credit, g.needs_manual_grade)
+                    for g in notebook.grades
+                },
+                "comments": {c.name: (c.auto_comment, c.manual_comment) for c in notebook.comments},
+            }
+
+
+def copy_small(template: Path, to: Path) -> Small:
+    """A copy of a small checkout with a course (``make_template``)."""
+    return Small(Repository(Path(shutil.copytree(template, to, symlinks=True))))
+
+
+def make_template(root: Path) -> Path:
+    """The checkout and its course, made once a test run."""
+    from small_course import make_small_course
+
+    repo = make_small_course(root)
+    make_course(repo, repo.root / "course", "en", [CHAPTER])
+    return repo.root
