@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +14,17 @@ import pyarrow.parquet as pq
 
 from userops._language import t
 from userops.errors import CourseError
+
+
+_kept: dict[str, pd.DataFrame] = {}
+
+
+def keep(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Serve these tables from memory from now on: for a process that runs many notebooks, one after another.
+
+    ``load`` still returns a new frame on each call; pandas copies what somebody writes to.
+    """
+    _kept.update(tables)
 
 
 def load(table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -29,6 +40,13 @@ def load(table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     Raises:
         CourseError: no such table or column, no data folder, or a file that cannot be read.
     """
+    if table in _kept:
+        frame = _kept[table]
+        if columns is None:
+            return frame.copy(deep=False)
+        names = [columns] if isinstance(columns, str) else list(columns)
+        _check_columns(table, names, list(frame.columns))
+        return frame[names].copy(deep=False)
     folder = data_folder()
     known = sorted(p.stem for p in folder.glob("*.parquet"))
     if table not in known:
@@ -125,9 +143,9 @@ def data_folder() -> Path:
     )
 
 
-def to_pandas(table: pa.Table) -> pd.DataFrame:
+def to_pandas(table: pa.Table, *, threads: bool = True) -> pd.DataFrame:
     """Return an Arrow table with the course's dtypes, also where another tool than pandas wrote the file."""
-    frame = table.to_pandas()
+    frame = table.to_pandas(use_threads=threads)
     if b"pandas" in (table.schema.metadata or {}):
         return frame
     for field in table.schema:

@@ -17,7 +17,7 @@ from userops.check import CheckError, frame
 from userops.errors import CourseError
 
 # Learners' machines and graders differ in cores; the order of rows must not.
-_SETTINGS = {"threads": "1", "python_enable_replacements": "false", "enable_external_access": "false"}
+_SETTINGS = {"threads": "1", "python_enable_replacements": "false", "enable_external_access": "false", "lock_configuration": "true"}
 
 
 def ask(query: str, **tables: pd.DataFrame) -> pd.DataFrame:
@@ -47,6 +47,10 @@ def _reason(error: duckdb.Error) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+# Who runs a learner's query: an autograder hands it to the learner's own process.
+run_query: Callable[..., pd.DataFrame] = ask
+
+
 def answer(solution: Any, **tables: pd.DataFrame) -> Any:
     """Return what a learner's answer gives for these tables, be it a query (text) or a function of the tables.
 
@@ -56,7 +60,7 @@ def answer(solution: Any, **tables: pd.DataFrame) -> Any:
     """
     if isinstance(solution, str):
         try:
-            return ask(solution, **tables)
+            return run_query(solution, **tables)
         except CourseError as error:
             raise CheckError(
                 t(f"Your query does not run. DuckDB says: {error}", f"查询跑不通。DuckDB 说：{error}")

@@ -67,6 +67,13 @@ class Picture:
         return [m for m in self.marks if kind is None or m.kind == kind]
 
 
+@dataclass(frozen=True)
+class NoPicture:
+    """Stands for what was drawn in another process and is no single chart: says why."""
+
+    reason: str
+
+
 def axes_of(value: Any) -> Any:
     """Return the one Axes in what a learner handed in: Axes, Figure, array of one, bars, lines.
 
@@ -117,6 +124,8 @@ def picture(value: Any) -> Picture:
     """Return what the Axes in ``value`` shows."""
     if isinstance(value, Picture):
         return value
+    if isinstance(value, NoPicture):
+        raise Unreadable(value.reason)
     ax = axes_of(value)
     bars, horizontal = _bars(ax)
     lines, references = _lines(ax)

@@ -1,0 +1,328 @@
+"""Runs one submission: a student's process and an examiner's, and the clock between them.
+
+The driver holds both lines. It hands the student one cell at a time (what is still to come cannot be read), passes
+the examiner's questions on and the answers back without looking into them, and keeps time: a cell that takes too
+long is interrupted, and ended if that does not help. A student's process that dies is replaced by a new one that
+runs the cells before the fatal one again, so a death costs its own cell only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from autograder.engine import wire
+from autograder.engine.examiner import ASK, DONE
+from autograder.engine.parents import Child, Parents
+from autograder.engine.sandbox import MB, Limits
+from autograder.engine.shell import Output, as_outputs
+
+Role = Literal["learner", "locked", "test"]
+
+GRACE: Final = 2.0  # seconds between an interrupt and the end
+TIMEOUT: Final = "The cell took longer than {:g} seconds and was stopped.  单元格运行超过 {:g} 秒，已被中断。"
+DEAD: Final = "Python stopped while this cell ran.  Python 在运行这个单元格时停掉了。"
+NOT_RUN: Final = "Not run: the notebook had used up its time.  没有运行：整个 notebook 的时间已用完。"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One code cell.
+
+    Attributes:
+        index: its place in the notebook.
+        role: whose process runs it; a locked cell is run by both.
+        count: its execution count.
+        needs: of a test, the learner's names that it reads.
+        hidden: of a test, the hidden lines (first and last, from 1).
+        name: its grade id, for notes.
+    """
+
+    index: int
+    role: Role
+    source: str
+    count: int
+    needs: tuple[str, ...] = ()
+    hidden: tuple[tuple[int, int], ...] = ()
+    name: str = ""
+
+
+@dataclass
+class Run:
+    """What came of a submission."""
+
+    outputs: dict[int, list[Output]] = field(default_factory=dict)
+    met: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    cpu: float = 0.0
+    wall: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+class _Timed:
+    """A line that must have said all by a deadline, in however small pieces."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock, self._deadline = sock, deadline
+
+    def recv(self, most: int) -> bytes:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return self._sock.recv(most)
+
+
+class Died(Exception):
+    """A process ended, or said what no honest one says."""
+
+
+class Stopped(Exception):
+    """A process was ended because it took too long."""
+
+
+def run(parents: Parents, steps: list[Step], lang: str, limits: Limits) -> Run:
+    """Run a submission's steps, in order; see the module's text."""
+    return _Submission(parents, steps, lang, limits).run()
+
+
+class _Submission:
+    def __init__(self, parents: Parents, steps: list[Step], lang: str, limits: Limits) -> None:
+        self.parents, self.steps, self.lang, self.limits = parents, steps, lang, limits
+        self.result = Run()
+        self.student: Child | None = None
+        self.fatal: set[int] = set()  # steps that are not run again
+        self.values: dict[int, dict[str, Any]] = {}  # a test's index -> the learner's values
+        self.restarts = 0
+        self.end = 0.0
+
+    def run(self) -> Run:
+        started = time.monotonic()
+        self.end = started + self.limits.submission_seconds
+        try:
+            self._learn()
+            learned = time.monotonic()
+            self._examine()
+        finally:
+            self._end_student()
+        done = time.monotonic()
+        self.result.wall = done - started
+        self.result.parts |= {"student": learned - started, "examiner": done - learned}
+        return self.result
+
+    # ------------------------------------------------------------------ the learner's cells
+
+    def _learn(self) -> None:
+        """Run every cell that is not a test; where a test stands, keep the names that it reads."""
+        self.student = self.parents.fork("student", self.lang)
+        position = 0
+        while position < len(self.steps):
+            step = self.steps[position]
+            position += 1
+            if step.index in self.result.outputs or step.index in self.values:
+                continue
+            try:
+                self._learn_one(step)
+            except (Died, Stopped) as error:
+                self._lost(step, error)
+                self._again(position - 1)
+
+    def _learn_one(self, step: Step) -> None:
+        if time.monotonic() > self.end:
+            if step.role != "test":
+                self.result.outputs[step.index] = [_error("CellTimeoutError", NOT_RUN)]
+            return
+        if step.role == "test":
+            kept = self._ask_student("keep", place=step.index, names=list(step.needs))
+            values = kept.get("values")
+            self.values[step.index] = values if isinstance(values, dict) else {}
+        else:
+            answer = self._ask_student("cell", source=step.source, count=step.count)
+            self.result.outputs[step.index] = self._outputs(answer)
+
+    def _outputs(self, answer: dict[str, Any]) -> list[Output]:
+        if "error" in answer:
+            told = answer["error"] if isinstance(answer["error"], dict) else {}
+            return [_error(str(told.get("class", "Error")), str(told.get("message", "")))]
+        return as_outputs(answer.get("outputs"), self.limits.message_mb * MB // 4)
+
+    def _lost(self, step: Step, error: Exception) -> None:
+        """Write down a death, or an end by the clock, where it happened."""
+        self.fatal.add(step.index)
+        stopped = isinstance(error, Stopped)
+        name = "CellTimeoutError" if stopped else "DeadKernelError"
+        text = TIMEOUT.format(self.limits.cell_seconds, self.limits.cell_seconds) if stopped else DEAD
+        self.result.notes.append(f"cell {step.name or step.index}: {'took too long' if stopped else 'ended its process'}")
+        if step.role == "test":
+            self.values.setdefault(step.index, {})
+        else:
+            self.result.outputs[step.index] = [_error(name, text)]
+
+    def _again(self, upto: int) -> None:
+        """Start a new student's process, and bring it to where the old one was."""
+        self._end_student()
+        if self.restarts >= self.limits.restarts:
+            self.student = None
+            return
+        self.restarts += 1
+        self.student = self.parents.fork("student", self.lang)
+        for step in self.steps[:upto]:
+            if step.index in self.fatal or self.student is None:
+                continue
+            try:
+                if step.role == "test":
+                    self._ask_student("keep", place=step.index, names=[])
+                else:
+                    self._ask_student("cell", source=step.source, count=step.count)
+            except (Died, Stopped):
+                self.fatal.add(step.index)
+                self._again(upto)
+                return
+
+    def _ask_student(self, do: str, **with_: Any) -> dict[str, Any]:
+        raw = self._relay(wire.encode({"do": do, "with": with_}), self._deadline())
+        try:
+            answer = wire.decode(raw)
+        except wire.WireError as error:
+            raise Died(str(error)) from None
+        if not isinstance(answer, dict):
+            raise Died("no answer")
+        return answer
+
+    def _deadline(self) -> float:
+        return min(time.monotonic() + self.limits.cell_seconds, self.end + 1)
+
+    def _relay(self, request: bytes, deadline: float) -> bytes:
+        """Send a request to the student and return its answer, by the deadline.
+
+        Raises:
+            Died: the process is gone, or breaks the rules of the line.
+            Stopped: it was ended, for not answering.
+        """
+        if self.student is None:
+            raise Died("there is no process")
+        line = self.student.sock
+        try:
+            line.settimeout(max(self.limits.cell_seconds, 1.0))
+            wire.write_frame(line, request)
+            try:
+                return wire.read_frame(_Timed(line, deadline), self.limits.message_mb * MB)
+            except TimeoutError:
+                self.student.signal(signal.SIGINT)
+            # If an answer had begun, the rest of it makes no sense now, and the process is ended.
+            return wire.read_frame(_Timed(line, time.monotonic() + GRACE), self.limits.message_mb * MB)
+        except TimeoutError:
+            raise Stopped from None
+        except (EOFError, ConnectionError, wire.WireError) as error:
+            raise Died(str(error)) from None
+
+    def _end_student(self) -> None:
+        if self.student is not None:
+            self.result.cpu += self.student.end()
+            self.student = None
+
+    # ------------------------------------------------------------------ the tests
+
+    def _examine(self) -> None:
+        """Run locked cells and tests in an examiner; the student answers from the names kept at each test."""
+        own = sorted({line.strip()[:300] for step in self.steps if step.role == "learner" for line in step.source.splitlines()})
+        self.examiner = self.parents.fork("examiner", self.lang)
+        first: dict[str, Any] = {"own": own}
+        try:
+            for step in self.steps:
+                if step.role == "learner":
+                    continue
+                request: dict[str, Any] = {"source": step.source, "count": step.count, **first}
+                if step.role == "test":
+                    values = self.values.get(step.index, {})
+                    request |= {
+                        "values": values,
+                        "absent": [name for name in step.needs if name not in values],
+                        "hidden": [list(span) for span in step.hidden],
+                    }
+                    self._stand(step)
+                first = {}
+                self._examine_one(step, request)
+        finally:
+            self.result.cpu += self.examiner.end()
+
+    def _stand(self, step: Step) -> None:
+        if self.student is not None:
+            try:
+                self._ask_student("stand", place=step.index)
+            except (Died, Stopped):
+                self._revive(step)
+
+    def _revive(self, step: Step) -> None:
+        """After a death during the tests: a new process, all cells again, the names as at this test."""
+        self._again(len(self.steps))
+        if self.student is not None:
+            with contextlib.suppress(Died, Stopped):
+                self._ask_student("stand", place=step.index)
+
+    def _examine_one(self, step: Step, request: dict[str, Any]) -> None:
+        try:
+            answer = self._converse(step, request)
+        except (EOFError, OSError, wire.WireError):
+            # The examiner itself is gone (a value that was too much for it): this test is lost, not the rest.
+            self.result.notes.append(f"test {step.name}: the examiner's process ended")
+            self.result.outputs[step.index] = [_error("DeadKernelError", DEAD)]
+            self._new_examiner(step)
+            return
+        if step.role == "test":
+            self.result.outputs[step.index] = as_outputs(answer.get("outputs"), 4 * MB)
+            self.result.met[step.name] = [str(key) for key in answer.get("met") or []]
+
+    def _new_examiner(self, upto: Step) -> None:
+        self.result.cpu += self.examiner.end()
+        self.examiner = self.parents.fork("examiner", self.lang)
+        for step in self.steps[: self.steps.index(upto)]:
+            if step.role == "locked":
+                self._converse(step, {"source": step.source, "count": step.count})
+
+    def _converse(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
+        """Give the examiner a cell, and the student its questions, until the cell is done."""
+        line = self.examiner.sock
+        deadline = min(time.monotonic() + self.limits.cell_seconds, self.end + 10)
+        line.settimeout(30)
+        wire.write_frame(line, wire.encode(request))
+        late = False
+        while True:
+            patience = deadline + 5 + self.limits.cell_seconds * late
+            try:
+                frame = wire.read_frame(_Timed(line, patience), self.limits.message_mb * MB)
+            except TimeoutError:
+                if late:
+                    raise EOFError("the examiner does not answer") from None
+                late = True
+                self.examiner.signal(signal.SIGINT)
+                continue
+            if frame[:1] == DONE:
+                answer = wire.decode(frame[1:])
+                return answer if isinstance(answer, dict) else {}
+            if frame[:1] != ASK:
+                raise EOFError("the examiner makes no sense")
+            wire.write_frame(line, self._answer(step, frame[1:], deadline))
+
+    def _answer(self, step: Step, question: bytes, deadline: float) -> bytes:
+        if step.index in self.fatal:
+            return wire.encode({"lost": DEAD, "class": "DeadKernelError"})
+        try:
+            if time.monotonic() > deadline:
+                raise Stopped
+            return self._relay(question, deadline)
+        except (Died, Stopped) as error:
+            self._lost(step, error)
+            self._revive(step)
+            stopped = isinstance(error, Stopped)
+            text = TIMEOUT.format(self.limits.cell_seconds, self.limits.cell_seconds) if stopped else DEAD
+            return wire.encode({"lost": text, "class": "CellTimeoutError" if stopped else "DeadKernelError"})
+
+
+def _error(name: str, text: str) -> Output:
+    return {"output_type": "error", "ename": name, "evalue": text, "traceback": [f"{name}: {text}"]}
+

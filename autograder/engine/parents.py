@@ -1,0 +1,188 @@
+"""Starts the two warm parents, and asks them for forks."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal
+
+import msgpack
+
+from autograder.engine import sandbox
+from autograder.engine.sandbox import Limits
+from autograder.engine.zygote import settings_for
+from userops.errors import CourseError
+
+Kind = Literal["student", "examiner"]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+START_SECONDS: Final = 180
+
+
+class Child:
+    """One forked process, and the line to it."""
+
+    def __init__(self, parent: Parent, pid: int, sock: socket.socket) -> None:
+        self.parent, self.pid, self.sock = parent, pid, sock
+        self.memory = 0
+
+    def signal(self, number: int) -> None:
+        """Send a signal, by way of the parent (the process has no number out here)."""
+        self.parent.request({"do": "signal", "pid": self.pid, "signal": number})
+
+    def end(self) -> float:
+        """End the process and all it started; returns the processor time it used, in seconds."""
+        self.sock.close()
+        self.signal(9)
+        used = self.parent.request({"do": "reap", "pid": self.pid})
+        self.memory = int(used.get("memory", 0))
+        return float(used.get("cpu", 0.0))
+
+
+class Parent:
+    """One warm parent."""
+
+    def __init__(self, kind: Kind, limits: Limits, confined: bool, companies: Sequence[tuple[int, int]]) -> None:
+        self.kind = kind
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        data = _data()
+        environment = _environment(data, confined)
+        line = sandbox.command(ROOT, data, environment) if confined else []
+        start = "from autograder.engine.zygote import main; main()"
+        line += [sys.executable, "-c", start, "--role", kind, "--control", str(theirs.fileno())]
+        self._process = subprocess.Popen(
+            line, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=None if os.environ.get("USEROPS_ENGINE_DEBUG") else subprocess.DEVNULL,
+            env=None if confined else {**os.environ, **environment},
+        )  # fmt: skip
+        theirs.close()
+        self._control.send(settings_for(limits, confined, list(companies), _fonts()))
+
+    def wait(self) -> None:
+        """Wait until the parent is warm.
+
+        Raises:
+            CourseError: it could not be started.
+        """
+        self._control.settimeout(START_SECONDS)
+        try:
+            data = self._control.recv(1 << 16)
+        except (TimeoutError, ConnectionError):
+            data = b""
+        told = msgpack.unpackb(data) if data else {"failed": "it ended without a word"}
+        if "failed" in told:
+            self.close()
+            last = str(told["failed"]).strip().splitlines()[-1]
+            raise CourseError(
+                f"The grading process ({self.kind}) could not be started: {last}. Run it with USEROPS_ENGINE_DEBUG=1 "
+                "to see more."
+            )
+        self._control.settimeout(60)
+
+    def request(self, request: Mapping[str, Any], passed: Sequence[int] = ()) -> dict[str, Any]:
+        """Ask the parent to do something; returns its answer."""
+        with self._lock:
+            try:
+                socket.send_fds(self._control, [msgpack.packb(request)], passed)
+                data = self._control.recv(1 << 16)
+            except OSError:
+                data = b""
+        if not data:
+            raise CourseError("The grading process has gone: run the same command again; what is graded stays graded.")
+        answer = msgpack.unpackb(data)
+        if "failed" in answer:
+            raise CourseError(f"The grading process could not go on ({answer['failed']}): run the same command again.")
+        return answer
+
+    def fork(self, lang: str) -> Child:
+        """Fork a process for a submission."""
+        ours, theirs = socket.socketpair()
+        try:
+            pid = self.request({"do": "fork", "lang": lang}, [theirs.fileno()])["pid"]
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return Child(self, pid, ours)
+
+    def close(self) -> None:
+        """End the parent, and with it every child."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class Parents:
+    """The two warm parents, as a context."""
+
+    def __init__(
+        self, limits: Limits, *, confined: bool = True, companies: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        sandbox.require(confined)
+        self.limits, self.confined = limits, confined
+        self._parents: dict[Kind, Parent] = {}
+        try:
+            for kind in ("student", "examiner"):
+                self._parents[kind] = Parent(kind, limits, confined, companies)
+            for parent in self._parents.values():
+                parent.wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def fork(self, kind: Kind, lang: str) -> Child:
+        """Fork a process of one kind."""
+        return self._parents[kind].fork(lang)
+
+    def close(self) -> None:
+        """End both."""
+        for parent in self._parents.values():
+            parent.close()
+        self._parents.clear()
+
+    def __enter__(self) -> Parents:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _data() -> Path:
+    from userops._load import data_folder
+
+    return data_folder().resolve()
+
+
+def _environment(data: Path, confined: bool) -> dict[str, str]:
+    environment = {
+        "USEROPS_DATA": str(data),
+        "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+        # joblib's and Arrow's own processes and threads have no place in a fork.
+        "JOBLIB_MULTIPROCESSING": "0", "LOKY_MAX_CPU_COUNT": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false", "ARROW_IO_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
+    }  # fmt: skip
+    if confined:
+        environment |= {
+            "PATH": "/usr/bin:/bin", "HOME": "/tmp/work", "LANG": "C.UTF-8", "MPLCONFIGDIR": "/tmp/matplotlib",
+            "IPYTHONDIR": "/tmp/ipython", "JUPYTER_CONFIG_DIR": "/tmp/jupyter", "TZ": os.environ.get("TZ", ""),
+        }  # fmt: skip
+        if not environment["TZ"]:
+            del environment["TZ"]
+    return environment
+
+
+def _fonts() -> str | None:
+    """The host's list of fonts, if matplotlib has made one."""
+    import matplotlib
+
+    found = sorted(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
+    return str(found[-1]) if found else None

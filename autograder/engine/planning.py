@@ -1,0 +1,149 @@
+"""What grading a chapter needs, worked out once; and a submission as the steps that its notebook makes."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+from nbformat import NotebookNode
+
+from autograder.engine.driver import Step
+from autograder.pycode import names_of, parsed
+from autograder.restore import TrueCell
+
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A chapter, as its submissions are graded.
+
+    Attributes:
+        chapter: its id.
+        truth: its nbgrader cells as handed out, in order; tests with their hidden part.
+        needs: a test's grade id -> the learner's names that it reads.
+        companies: (users, seed) of the sample companies that tests ask for, made once beforehand.
+    """
+
+    chapter: str
+    truth: tuple[TrueCell, ...]
+    needs: Mapping[str, tuple[str, ...]]
+    companies: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission: whose, its restored notebook, its language."""
+
+    key: str
+    notebook: NotebookNode
+    lang: str
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A submission that has been run.
+
+    Attributes:
+        notebook: executed, with outputs and execution counts.
+        met: a test's grade id -> the misconceptions met, in order.
+        trouble: why it could not be run at all, in a sentence; None if it was.
+        cpu, wall: seconds, of both processes together.
+        notes: what happened on the way, for the log.
+        parts: seconds of wall clock by part.
+    """
+
+    key: str
+    notebook: NotebookNode
+    met: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trouble: str | None = None
+    cpu: float = 0.0
+    wall: float = 0.0
+    notes: tuple[str, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+def plan(chapter: str, truth: Sequence[TrueCell]) -> Plan:
+    """Work out which names each test takes from the learner.
+
+    A test may read names of locked cells and names that answers define; what no locked cell and no test binds
+    comes from the learner. A name that the chapter itself fixes is never taken from a submission.
+
+    Args:
+        chapter: its id.
+        truth: its cells in the order of the source (``autograder.truth``).
+    """
+    fixed: set[str] = set()
+    needs: dict[str, tuple[str, ...]] = {}
+    companies: set[tuple[int, int]] = set()
+    for cell in truth:
+        if cell.cell_type != "code":
+            continue
+        if cell.grade and not cell.solution:
+            names = names_of(cell.source)
+            needs[cell.grade_id] = tuple(sorted(names.reads - fixed))
+        elif cell.fixed:
+            fixed |= names_of(cell.source).binds
+        if cell.fixed:
+            companies |= _companies(cell.source)
+    return Plan(chapter, tuple(truth), needs, tuple(sorted(companies)))
+
+
+def _companies(source: str) -> set[tuple[int, int]]:
+    """The sample companies that a cell asks for by plain numbers."""
+    found = set()
+    for node in ast.walk(parsed(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sample":
+            given = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
+            seed, users = given.get("seed"), given.get("users", 400)
+            if isinstance(seed, int) and isinstance(users, int):
+                found.add((users, seed))
+    return found
+
+
+def steps(notebook: NotebookNode, plan: Plan) -> list[Step]:
+    """The code cells of a restored notebook, in order, with their execution counts."""
+    known = {cell.grade_id: cell for cell in plan.truth}
+    found: list[Step] = []
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        true = known.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        count = len(found) + 1
+        if true is not None and true.grade and not true.solution:
+            hidden = hidden_lines(true.source)
+            found.append(
+                Step(index, "test", true.source, count, plan.needs.get(true.grade_id, ()), hidden, true.grade_id)
+            )
+        elif true is not None and true.fixed:
+            found.append(Step(index, "locked", true.source, count, name=true.grade_id))
+        else:
+            found.append(Step(index, "learner", cell.source, count, name=true.grade_id if true else ""))
+    return found
+
+
+def hidden_lines(source: str) -> tuple[tuple[int, int], ...]:
+    """First and last line (from 1) of each hidden part of a test."""
+    spans: list[tuple[int, int]] = []
+    first = 0
+    lines = source.split("\n")
+    for number, line in enumerate(lines, 1):
+        if "BEGIN HIDDEN TESTS" in line:
+            first = number
+        elif "END HIDDEN TESTS" in line and first:
+            spans.append((first, number))
+            first = 0
+    return (*spans, (first, len(lines))) if first else tuple(spans)
+
+
+def executed(job: Job, plan: Plan, outputs: Mapping[int, list[NotebookNode]]) -> NotebookNode:
+    """The notebook with its outputs; a copy."""
+    notebook = copy.deepcopy(job.notebook)
+    counts = {step.index: step.count for step in steps(job.notebook, plan)}
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            cell.outputs = list(outputs.get(index, []))
+            cell.execution_count = counts.get(index)
+    return notebook

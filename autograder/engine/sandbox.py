@@ -1,0 +1,329 @@
+"""The walls around a learner's code: what the warm parent may see, and what each forked child loses on top.
+
+Two walls, one inside the other. bubblewrap starts a warm parent in which there is no network, nothing of the
+host's files but the interpreter, the libraries and the course's data (read-only), no other processes, and a clean
+environment. Each child that it forks then shuts itself in further (:func:`confine`): its own process namespace
+without a ``/proc``, its own empty temporary folder, limits, no capabilities, and a filter of system calls that
+knows no way to a new process, a program, a socket, or another process's memory.
+
+Works on Linux only. Elsewhere, or without bubblewrap, :func:`require` says so and grading stops, unless the
+instructor asked for it in so many words.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from userops.errors import CourseError
+
+MB: Final = 1024 * 1024
+WORK: Final = Path("/tmp/work")
+
+UNCONFINED: Final = (
+    "without it, what students hand in runs with your rights: it can read your files (solutions, the gradebook), "
+    "write and delete them, and use the network"
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use.
+
+    Attributes:
+        cell_seconds: wall clock of one cell, or of one test with all its calls.
+        submission_seconds: wall clock of the whole submission.
+        cpu_seconds: processor time of one process.
+        memory_mb: memory beyond what the warm parent already holds.
+        file_mb: the largest file, and all temporary files together.
+        message_mb: the largest value a process may hand over.
+        characters: text a cell may print before the rest is left out.
+        restarts: how often a process that died is replaced.
+    """
+
+    cell_seconds: float = 60
+    submission_seconds: float = 600
+    cpu_seconds: int = 300
+    memory_mb: int = 2048
+    file_mb: int = 64
+    message_mb: int = 128
+    characters: int = 200_000
+    restarts: int = 4
+
+
+# ------------------------------------------------------------------------------------------ the outer wall
+
+
+@cache
+def missing() -> str | None:
+    """Why submissions cannot be confined here, in half a sentence; None if they can."""
+    if sys.platform != "linux":
+        return "confining needs Linux (on macOS or Windows, grade in a virtual machine or a container)"
+    if platform.machine() not in _CALLS:
+        return f"confining is not prepared for {platform.machine()} processors"
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)"
+    tried = subprocess.run(
+        [*_namespaces(), "--ro-bind", "/", "/", "true"], capture_output=True, text=True, check=False
+    )
+    if tried.returncode != 0:
+        return f"bubblewrap cannot make namespaces here ({tried.stderr.strip() or 'no reason given'})"
+    return None
+
+
+def require(confined: bool) -> None:
+    """Refuse to grade without walls unless that was asked for.
+
+    Raises:
+        CourseError: submissions cannot be confined on this machine.
+    """
+    if confined and (reason := missing()) is not None:
+        raise CourseError(
+            f"Submissions are not graded: {reason}; {UNCONFINED}. To grade all the same, add --unconfined "
+            "(or set USEROPS_UNCONFINED=1)."
+        )
+
+
+def _namespaces() -> list[str]:
+    # User 0 inside is the caller outside: with another number bubblewrap would nest two user namespaces, and
+    # the warm parent could not make a child's own.
+    return [
+        str(shutil.which("bwrap")), "--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0",
+        "--cap-add", "ALL", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "grader",
+    ]  # fmt: skip
+
+
+def command(root: Path, data: Path, environment: dict[str, str]) -> list[str]:
+    """Return the start of the command line that runs a program behind the outer wall.
+
+    Args:
+        root: the course's checkout; of it only the two packages are seen.
+        data: the tables' folder.
+        environment: all that the program finds in its environment.
+    """
+    line = [*_namespaces(), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    for folder in (*map(Path, ("/usr", "/lib", "/lib64", "/bin", "/etc/fonts", "/etc/ld.so.cache")), *_libraries(root)):
+        line += ["--ro-bind-try", str(folder), str(folder)]
+    line += ["--ro-bind-try", "/etc/localtime", "/etc/localtime", "--ro-bind", str(data), str(data)]
+    if (data / "truth").is_dir():
+        line += ["--tmpfs", str(data / "truth")]
+    for name, value in environment.items():
+        line += ["--setenv", name, value]
+    return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
+
+
+def _libraries(root: Path) -> Iterator[Path]:
+    """Where Python and its packages lie; never the checkout as a whole, which holds the solutions."""
+    yield from (root / "userops", root / "autograder")
+    # A package may stand elsewhere than the checkout it grades for.
+    home = Path(__file__).resolve().parents[2]
+    yield from (home / "userops", home / "autograder")
+    found = {Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
+    found |= {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found |= {Path(entry) for entry in sys.path if entry and Path(entry).is_dir()}
+    found.add(Path(os.path.realpath(sys.executable)).parent)
+    for folder in sorted(found):
+        inside = any(folder in (top, *top.parents) for top in (root.resolve(), home))
+        if folder.is_absolute() and not inside and folder != Path("/usr") and folder != Path("/"):
+            yield folder
+
+
+# ------------------------------------------------------------------------------------------ the inner wall
+
+_NEWNS, _NEWUTS, _NEWIPC, _NEWPID = 0x00020000, 0x04000000, 0x08000000, 0x20000000
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
+_PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+class OwnProcesses:
+    """Makes forks that are the first process of a namespace of their own: a child's end ends all it started."""
+
+    def __init__(self) -> None:
+        self._ours = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def fork(self) -> int:
+        """Fork; as ``os.fork``."""
+        _check(_libc().unshare(_NEWPID), "unshare")
+        try:
+            pid = os.fork()
+        except OSError:
+            pid = -1
+        if pid == 0:
+            os.close(self._ours)
+            return 0
+        _check(_libc().setns(self._ours, _NEWPID), "setns")
+        if pid < 0:
+            raise OSError("fork failed")
+        return pid
+
+
+def confine(limits: Limits, keep: Iterable[int]) -> None:
+    """Shut the calling process in: nothing it does from here on reaches anything but the descriptors in ``keep``.
+
+    Raises:
+        OSError: a wall cannot be raised; the caller must not go on.
+    """
+    libc = _libc()
+    os.setsid()
+    _check(libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    _check(libc.unshare(_NEWNS | _NEWIPC | _NEWUTS), "unshare")
+    _check(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "mount")
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    # The parent's /proc shows the parent: a new one shows this process alone (some libraries ask for their maps).
+    _check(libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
+    for place, size in ((b"/tmp", limits.file_mb), (b"/dev/shm", 16)):
+        options = f"size={size}m,nr_inodes=4096,mode=0700".encode()
+        _check(libc.mount(b"tmpfs", place, b"tmpfs", flags, options), f"mount {place.decode()}")
+    WORK.mkdir()
+    os.chdir(WORK)
+    only(keep)
+    _limit(limits)
+    _drop_capabilities(libc)
+    _filter_calls(libc)
+
+
+def limit_only(limits: Limits, keep: Iterable[int]) -> None:
+    """What is left of :func:`confine` where there are no walls: limits, and no descriptor but those in ``keep``."""
+    os.setsid()
+    only(keep)
+    _limit(limits)
+
+
+def only(keep: Iterable[int]) -> None:
+    """Close every descriptor but 0, 1, 2 and those in ``keep``."""
+    low = 3
+    for number in sorted(keep):
+        os.closerange(low, number)
+        low = number + 1
+    os.closerange(low, 4096)
+
+
+def _limit(limits: Limits) -> None:
+    bounds = {
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_FSIZE: limits.file_mb * MB,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: 256,
+    }
+    if sys.platform == "linux":
+        bounds[resource.RLIMIT_AS] = _held() + limits.memory_mb * MB
+    for kind, bound in bounds.items():
+        most = resource.getrlimit(kind)[1]
+        bound = bound if most == resource.RLIM_INFINITY else min(bound, most)
+        resource.setrlimit(kind, (bound, bound))
+
+
+_size: int = 0
+
+
+def remember_size() -> None:
+    """Note the warm parent's size, by which a child's memory is limited (a child has no /proc to ask)."""
+    global _size
+    if sys.platform == "linux":
+        _size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+
+
+def _held() -> int:
+    return _size or 4096 * MB
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    _check(libc.prctl(_PR_CAP_AMBIENT, 4, 0, 0, 0), "prctl")  # clear all
+    for number in range(64):
+        libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)  # fails beyond the last one there is
+    header = struct.pack("<II", 0x20080522, 0)
+    _check(libc.capset(header, bytes(24)), "capset")
+    _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    _check(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl")
+
+
+# System calls that a notebook has no honest use for, by processor. Processes and programs: a limit on their
+# number does not bind root, so there are none. Sockets: a pair made by socketpair (asyncio's) remains.
+_CALLS: Final[dict[str, tuple[int, dict[str, int]]]] = {
+    "x86_64": (0xC000003E, {
+        "socket": 41, "connect": 42, "bind": 49, "listen": 50, "shmget": 29, "shmat": 30, "shmctl": 31, "fork": 57, "vfork": 58, "execve": 59,
+        "semget": 64, "msgget": 68, "ptrace": 101, "syslog": 103, "personality": 135, "pivot_root": 155,
+        "chroot": 161, "acct": 163, "mount": 165, "umount2": 166, "swapon": 167, "reboot": 169, "sethostname": 170,
+        "init_module": 175, "mq_open": 240, "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250,
+        "unshare": 272, "perf_event_open": 298, "name_to_handle_at": 303, "open_by_handle_at": 304, "setns": 308,
+        "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313, "seccomp": 317,
+        "bpf": 321, "execveat": 322, "userfaultfd": 323, "io_uring_setup": 425, "open_tree": 428,
+        "move_mount": 429, "fsopen": 430, "fsmount": 432, "pidfd_open": 434, "pidfd_getfd": 438,
+        "pidfd_send_signal": 424, "mount_setattr": 442,
+        "clone": 56, "clone3": 435,
+    }),
+    "aarch64": (0xC00000B7, {
+        "socket": 198, "connect": 203, "bind": 200, "listen": 201, "shmget": 194, "shmat": 196, "shmctl": 195, "execve": 221,
+        "semget": 190, "msgget": 186, "ptrace": 117, "syslog": 116, "personality": 92, "pivot_root": 41,
+        "chroot": 51, "acct": 89, "mount": 40, "umount2": 39, "swapon": 224, "reboot": 142, "sethostname": 161,
+        "init_module": 105, "mq_open": 180, "kexec_load": 104, "add_key": 217, "request_key": 218, "keyctl": 219,
+        "unshare": 97, "perf_event_open": 241, "name_to_handle_at": 264, "open_by_handle_at": 265, "setns": 268,
+        "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "seccomp": 277,
+        "bpf": 280, "execveat": 281, "userfaultfd": 282, "io_uring_setup": 425, "open_tree": 428,
+        "move_mount": 429, "fsopen": 430, "fsmount": 432, "pidfd_open": 434, "pidfd_getfd": 438,
+        "pidfd_send_signal": 424, "mount_setattr": 442,
+        "clone": 220, "clone3": 435,
+    }),
+}  # fmt: skip
+
+_ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+_CLONE_THREAD: Final = 0x00010000
+
+
+def _filter_calls(libc: ctypes.CDLL) -> None:
+    """Install the filter; it holds for every thread to come and cannot be taken off."""
+    program = call_filter(platform.machine())
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+    _check(libc.prctl(_PR_SET_SECCOMP, 2, header, 0, 0), "seccomp")
+
+
+def call_filter(machine: str) -> bytes:
+    """Return the filter as the kernel's little programs are written: 8 bytes an instruction.
+
+    Refused calls fail as forbidden ones do. ``clone`` is let through for threads alone; of ``clone3``, whose
+    flags a filter cannot see, the C library hears that the kernel is too old for it.
+    """
+    architecture, calls = _CALLS[machine]
+    load, jump_equal, jump_above, jump_set, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+
+    def step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+        return struct.pack("<HBBI", code, yes, no, value)
+
+    steps = [step(load, 4), step(jump_equal, architecture, 1, 0), step(answer, _KILL), step(load, 0)]
+    # Another numbering of the same calls (x32) would slip past.
+    steps += [step(jump_above, 0x40000000, 0, 1), step(answer, _EPERM)]
+    steps += [step(jump_equal, calls["clone3"], 0, 1), step(answer, _ENOSYS)]
+    steps += [
+        step(jump_equal, calls["clone"], 0, 4), step(load, 16), step(jump_set, _CLONE_THREAD, 1, 0),
+        step(answer, _EPERM), step(answer, _ALLOW),
+    ]  # fmt: skip
+    for name, number in calls.items():
+        if name not in ("clone", "clone3"):
+            steps += [step(jump_equal, number, 0, 1), step(answer, _EPERM)]
+    return b"".join([*steps, step(answer, _ALLOW)])

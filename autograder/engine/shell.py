@@ -1,0 +1,340 @@
+"""A notebook's Python without a kernel: run a cell, get the outputs that Jupyter would show.
+
+It is ipykernel's own shell; only its road out is another: what would be sent to a front end is collected. So
+tables, figures and tracebacks are the ones a learner knows. Both kinds of process use it. It is made once in the
+warm parent (pandas asks at its import whether it runs in a notebook, matplotlib which backend draws) and is
+inherited by every fork.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import os
+import random
+import sys
+import warnings
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, Final
+
+from ipykernel.compiler import XCachingCompiler
+from ipykernel.zmqshell import ZMQInteractiveShell as KernelShell
+from IPython.core.error import StdinNotImplementedError
+from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult
+from jupyter_client.session import Session
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from traitlets.config import Config
+
+Output = dict[str, Any]
+
+CUT: Final = "\n[…]\n"
+
+
+class Collector(Session):
+    """Stands where a kernel's connection would, and keeps what is sent as notebook outputs.
+
+    What exceeds the bounds is left out: an endless loop prints gigabytes. After ``flood`` characters the cell
+    is interrupted.
+    """
+
+    def begin(self, characters: int, flood: int, outputs: int) -> None:
+        """Start a cell's outputs: at most so many characters of text, and so many outputs."""
+        self.outputs: list[Output] = []
+        self.displays: dict[str, list[Output]] = getattr(self, "displays", {})
+        self.left, self.flood, self.room = characters, flood, outputs
+        self.clear_next = False
+
+    def stream(self, name: str, text: str) -> None:
+        """Add text to stdout or stderr, joined to what stands there last."""
+        if not text:
+            return
+        self.flood -= len(text)
+        if self.flood < 0:
+            self.flood = 1 << 60  # once
+            raise KeyboardInterrupt("the cell prints without end")
+        if self.left <= 0:
+            return
+        shown = text if len(text) <= self.left else text[: self.left] + CUT
+        self.left -= len(text)
+        self._clear()
+        last = self.outputs[-1] if self.outputs else None
+        if last is not None and last["output_type"] == "stream" and last["name"] == name:
+            last["text"] += shown
+        else:
+            self._add({"output_type": "stream", "name": name, "text": shown})
+
+    def send(self, stream: Any, msg_or_type: Any, content: Any = None, *_: Any, **__: Any) -> Any:
+        """Take one message of ipykernel's (its display hook, its publisher, its error)."""
+        if isinstance(msg_or_type, dict):
+            kind, content = msg_or_type["header"]["msg_type"], msg_or_type["content"]
+        else:
+            kind = msg_or_type
+        sys.stdout.flush()
+        if kind == "clear_output":
+            if content.get("wait"):
+                self.clear_next = True
+            else:
+                self.outputs.clear()
+            return None
+        output: Output = {"output_type": kind}
+        if kind == "error":
+            output |= {key: content[key] for key in ("ename", "evalue", "traceback")}
+        elif kind in ("display_data", "execute_result", "update_display_data"):
+            output |= {"data": dict(content["data"]), "metadata": dict(content.get("metadata") or {})}
+            if kind == "execute_result":
+                output["execution_count"] = content.get("execution_count")
+            shown_as = (content.get("transient") or {}).get("display_id")
+            if kind == "update_display_data":
+                for known in self.displays.get(shown_as, ()):
+                    known["data"], known["metadata"] = output["data"], output["metadata"]
+                return None
+            if shown_as:
+                self.displays.setdefault(shown_as, []).append(output)
+        else:
+            return None
+        self._clear()
+        self._add(output)
+        return None
+
+    def _clear(self) -> None:
+        if self.clear_next:
+            self.outputs.clear()
+            self.clear_next = False
+
+    def _add(self, output: Output) -> None:
+        if self.room > 0:
+            self.room -= 1
+            self.outputs.append(output)
+
+
+class OutStream(io.TextIOBase):
+    """``sys.stdout`` or ``sys.stderr`` of a cell."""
+
+    encoding = "UTF-8"
+    errors = "replace"
+
+    def __init__(self, name: str, collector: Collector, number: int) -> None:
+        self.name, self._collector, self._number = name, collector, number
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text)}")
+        self._collector.stream(self.name, text)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self._number
+
+
+class Shell(KernelShell):
+    """ipykernel's shell without a kernel."""
+
+    compiler_class = XCachingCompiler
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """There is no window to show."""
+
+    def init_history(self) -> None:
+        super().init_history()
+        self.history_manager.enabled = False
+
+
+# Libraries ask a shell for its class's name to know that they run in a notebook.
+Shell.__name__ = Shell.__qualname__ = "ZMQInteractiveShell"
+
+
+class Notebook:
+    """One running notebook: its names, and its cells' outputs.
+
+    Args:
+        characters: text a cell may print before the rest is left out.
+        flood: text after which the cell is interrupted.
+    """
+
+    def __init__(self, *, characters: int = 200_000, flood: int = 2_000_000) -> None:
+        self.characters, self.flood = characters, flood
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        config = Config()
+        config.HistoryManager.enabled = False
+        config.HistoryManager.hist_file = ":memory:"
+        self.shell = Shell.instance(config=config, kernel=SimpleNamespace(eventloop=None))
+        self.names: dict[str, Any] = self.shell.user_ns
+        self.collector = Collector(key=b"")
+        self.collector.begin(characters, flood, 1000)
+        self.shell.displayhook.session = self.collector
+        self.shell.display_pub.session = self.collector
+        self.shell.displayhook.topic = b"execute_result"
+        self.streams = {
+            "stdout": OutStream("stdout", self.collector, 1),
+            "stderr": OutStream("stderr", self.collector, 2),
+        }
+        self._spilled: dict[str, int] = {}
+        self.running = False
+
+    @contextlib.contextmanager
+    def around(self) -> Iterator[None]:
+        """Python as a cell finds it: its streams, ``get_ipython`` and ``display``, no keyboard."""
+        kept = sys.stdout, sys.stderr, builtins.input
+        sys.stdout, sys.stderr = self.streams["stdout"], self.streams["stderr"]  # type: ignore[assignment]
+        builtins.input = _no_input
+        try:
+            with self.shell.builtin_trap, self.shell.display_trap:
+                yield
+        finally:
+            sys.stdout, sys.stderr, builtins.input = kept
+
+    def spill(self) -> None:
+        """Catch what code writes past ``sys.stdout``, straight to descriptors 1 and 2 (C libraries do)."""
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            if hasattr(os, "memfd_create"):
+                catch = os.memfd_create(name)
+                os.dup2(catch, number)
+                os.close(catch)
+                self._spilled[name] = 0
+
+    def _collect_spilled(self) -> None:
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            if name in self._spilled:
+                try:
+                    size = os.fstat(number).st_size
+                    if size > self._spilled[name]:
+                        raw = os.pread(number, min(size - self._spilled[name], self.characters), self._spilled[name])
+                        self._spilled[name] = size
+                        self.collector.stream(name, raw.decode("utf-8", "replace"))
+                except OSError:  # the learner's code closed it
+                    del self._spilled[name]
+
+    def run(self, source: str, count: int) -> list[Output]:
+        """Run one cell as number ``count``; returns its outputs, an error being one of them."""
+        shell = self.shell
+        self.collector.begin(self.characters, self.flood, 1000)
+        shell.execution_count = count
+        if not source.strip():
+            return []
+        with self.around():
+            self.running = True
+            try:
+                result = shell.run_cell(source, store_history=True)
+                if result.error_before_exec is not None and not self._has_error():
+                    self._error(result.error_before_exec)
+            except KeyboardInterrupt as interrupted:  # between two of the shell's own steps
+                self._error(interrupted)
+            finally:
+                self.running = False
+                with contextlib.suppress(KeyboardInterrupt):
+                    self._collect_spilled()
+        for output in self.collector.outputs:
+            if output["output_type"] == "execute_result":
+                output["execution_count"] = count
+        return self.collector.outputs
+
+    def _has_error(self) -> bool:
+        return any(output["output_type"] == "error" for output in self.collector.outputs)
+
+    def _error(self, error: BaseException) -> None:
+        name = type(error).__name__
+        self.collector._add(
+            {"output_type": "error", "ename": name, "evalue": str(error), "traceback": [f"{name}: {error}"]}
+        )
+
+
+def _no_input(prompt: str = "") -> str:
+    raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
+
+
+def forget() -> None:
+    """Undo in a fork what the warm parent's own work left behind, and what two forks would share."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    seed = int.from_bytes(os.urandom(4), "little")
+    random.seed(seed)
+    np.random.seed(seed)
+    # Importing libraries has used up warnings that are shown once only.
+    for module in list(sys.modules.values()):
+        registry = getattr(module, "__dict__", {}).get("__warningregistry__")
+        if registry:
+            registry.clear()
+    warnings.resetwarnings()
+    _default_filters()
+    plt.close("all")
+
+
+def _default_filters() -> None:
+    """Python's own filters, as a fresh kernel has them."""
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
+    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.filterwarnings("ignore", category=category, append=True)
+
+
+def as_outputs(found: Any, limit: int) -> list[NotebookNode]:
+    """Return outputs that came from a learner's process as valid notebook outputs: it may have sent anything."""
+    outputs: list[NotebookNode] = []
+    if not isinstance(found, list):
+        return outputs
+    for item in found[:1000]:
+        try:
+            output = _as_output(item)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        limit -= len(repr(output)) if output.output_type == "error" else sum(map(len, _texts(output)))
+        if limit < 0:
+            break
+        outputs.append(output)
+    return outputs
+
+
+def _texts(output: NotebookNode) -> Iterator[str]:
+    if output.output_type == "stream":
+        yield output.text
+    else:
+        yield from (value for value in output.data.values() if isinstance(value, str))
+
+
+def _as_output(item: dict[str, Any]) -> NotebookNode:
+    kind = item["output_type"]
+    if kind == "stream":
+        name = "stderr" if item["name"] == "stderr" else "stdout"
+        return new_output("stream", name=name, text=_text(item["text"]))
+    if kind == "error":
+        traceback = [_text(line) for line in item["traceback"][:200]]
+        return new_output("error", ename=_text(item["ename"])[:200], evalue=_text(item["evalue"])[:20_000], traceback=traceback)
+    if kind not in ("display_data", "execute_result"):
+        raise ValueError(kind)
+    data = {
+        str(mime)[:100]: value
+        for mime, value in item["data"].items()
+        if isinstance(value, str) or (str(mime).endswith("json") and _is_plain(value))
+    }
+    extra = {}
+    if kind == "execute_result":
+        count = item.get("execution_count")
+        extra["execution_count"] = count if isinstance(count, int) else None
+    metadata = item.get("metadata")
+    return new_output(kind, data=data, metadata=metadata if _is_plain(metadata) and isinstance(metadata, dict) else {}, **extra)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text expected")
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_plain(value: Any, depth: int = 6) -> bool:
+    """Whether a value is JSON, and not too deep."""
+    if value is None or type(value) in (bool, int, float, str):
+        return True
+    if depth == 0:
+        return False
+    if type(value) is list:
+        return len(value) < 10_000 and all(_is_plain(item, depth - 1) for item in value)
+    return type(value) is dict and all(type(key) is str and _is_plain(item, depth - 1) for key, item in value.items())
