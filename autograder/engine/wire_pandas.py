@@ -38,7 +38,7 @@ from autograder.engine.wire_plain import (
     zone,
 )
 
-_DTYPE: Final = re.compile(r"[<>|][biufcmMUS]\d{1,9}(\[\d{0,9}[a-zA-Z]{1,2}\])?", re.ASCII)
+_DTYPE: Final = re.compile(r"[<>|][biufcmMUS]\d{1,9}(\[([1-9]\d{0,8})?[a-zA-Z]{1,2}\])?", re.ASCII)
 _FREQ: Final = re.compile(r"[0-9A-Za-z-]{1,24}", re.ASCII)
 _UNITS: Final = ("s", "ms", "us", "ns")
 _STEPS: Final = (
@@ -358,7 +358,7 @@ def _put_interval(w: Writer, value: Any, depth: int) -> None:
 
 @gets(Kind.INTERVAL)
 def _get_interval(r: Reader, n: int, depth: int) -> pd.Interval:
-    left, right = r.many(2, depth + 1)
+    left, right = r.get(depth + 1), r.get(depth + 1)
     return pd.Interval(left, right, closed=r.expect(depth, str))
 
 
@@ -395,8 +395,13 @@ def _get_wrapped(r: Reader, n: int, depth: int) -> ExtensionArray:
 
 @puts(pd.arrays.SparseArray)
 def _put_sparse(w: Writer, value: Any, depth: int) -> None:
-    w.grow(len(value) * value.dtype.subtype.itemsize)  # twice over: unfolded, then sent
+    w.grow(_unfolded(value))
     w.put(value.to_dense(), depth)
+
+
+def _unfolded(value: pd.arrays.SparseArray) -> int:
+    """Its bytes, asked before it is unfolded."""
+    return len(value) * value.dtype.subtype.itemsize
 
 
 @puts(pd.arrays.DatetimeArray)
@@ -636,15 +641,19 @@ def _get_arrow_array(r: Reader, n: int, depth: int) -> ExtensionArray:
 # Indexes, series, frames
 
 
-def _index(r: Reader, depth: int, rows: int | None = None) -> pd.Index:
-    """An index that stands for something that is there: a range as long as the world is refused."""
+def _axis(r: Reader, depth: int) -> pd.Index:
+    """An index whose length the caller compares with that of its data."""
     value = r.get(depth + 1)
     if not isinstance(value, pd.Index):
         raise WireError("no index where one was due")
-    if rows is not None and len(value) != rows:
-        raise WireError("an index of another length than its data")
-    if len(value) > r.bounds.bytes:
-        raise WireError("an index longer than any data")
+    return value
+
+
+def _index(r: Reader, depth: int) -> pd.Index:
+    """An index that pandas may unfold: a range as long as the world is refused."""
+    value = _axis(r, depth)
+    if type(value) is pd.RangeIndex and len(value) > r.bounds.items:
+        raise WireError("a range longer than any data")
     return value
 
 
@@ -752,7 +761,9 @@ def _put_series(w: Writer, value: Any, depth: int) -> None:
 def _get_series(r: Reader, n: int, depth: int) -> pd.Series:
     r.charge(_LARGE)
     array = _storable(_column(r, depth), 1)
-    index = _index(r, depth, len(array))
+    index = _axis(r, depth)
+    if len(index) != len(array):
+        raise WireError("an index of another length than its data")
     return pd.Series(array, index=index, dtype=array.dtype, name=r.get(depth + 1), copy=False)
 
 
@@ -767,11 +778,14 @@ def _put_frame(w: Writer, value: Any, depth: int) -> None:
             values.dtype, np.dtype
         ):
             values = np.asarray(values)
+        if type(values) is pd.arrays.SparseArray:
+            w.grow(_unfolded(values))
+            values = values.to_dense()[np.newaxis]
         if isinstance(values, ExtensionArray) and values.ndim == 2:
             pieces += [(places[i : i + 1], values[i]) for i in range(len(places))]
         else:
             pieces.append((places, values))
-    w.head(Kind.FRAME, len(pieces), depth, _LARGE)
+    w.head(Kind.FRAME, len(pieces), depth, _LARGE + len(pieces))
     w.put(columns, depth + 1)
     w.put(index, depth + 1)
     for places, values in pieces:
@@ -782,7 +796,7 @@ def _put_frame(w: Writer, value: Any, depth: int) -> None:
 @gets(Kind.FRAME)
 def _get_frame(r: Reader, n: int, depth: int) -> pd.DataFrame:
     r.charge(_LARGE + n)
-    columns, index = _index(r, depth), _index(r, depth)
+    columns, index = _axis(r, depth), _axis(r, depth)
     blocks = []
     for _ in range(n):
         places = _numbers(r, depth, "i8")
@@ -803,8 +817,8 @@ def _foreign(value: Any, kind: type) -> Any:
     """A polars frame or series as pandas' own, a Styler as its data; never imported, only recognised."""
     if (polars := sys.modules.get("polars")) is not None:
         if issubclass(kind, polars.LazyFrame):
-            value = value.collect()
-        if isinstance(value, polars.DataFrame | polars.Series):
+            return value.collect()
+        if issubclass(kind, polars.DataFrame | polars.Series):
             return value.to_pandas()
     style = sys.modules.get("pandas.io.formats.style")
     return value.data if style is not None and issubclass(kind, style.Styler) else None

@@ -177,9 +177,9 @@ class Writer:
         finally:
             self.refer = refer
 
-    def head(self, kind: Kind, n: int, depth: int, charge: int = 1) -> None:
-        """Announce a value; ``charge`` is what it takes up beside its buffers, in values of average size."""
-        self.charge(charge)
+    def head(self, kind: Kind, n: int, depth: int, more: int = 0) -> None:
+        """Announce a value; ``more`` is what it takes up beside its buffers, in values of average size."""
+        self.charge(1 + more)
         if depth >= self.bounds.depth:
             raise Unsendable(f"values nested more than {self.bounds.depth} deep cannot be sent")
         self.parts.append(_HEAD(_FIXEXT4, kind, n))
@@ -398,7 +398,7 @@ def _get_range(r: Reader, n: int, depth: int) -> range:
 
 @gets(Kind.SLICE)
 def _get_slice(r: Reader, n: int, depth: int) -> slice:
-    return slice(*r.many(3, depth + 1))
+    return slice(*(r.get(depth + 1) for _ in range(3)))
 
 
 @puts(Decimal)
@@ -573,13 +573,14 @@ def _get_ref(r: Reader, n: int, depth: int) -> Any:
 
 
 @functools.cache
-def _zones() -> frozenset[str]:
+def zones() -> frozenset[str]:
+    """The names of all time zones."""
     return frozenset(zoneinfo.available_timezones())
 
 
 def zone(name: str) -> zoneinfo.ZoneInfo:
     """A time zone by its name, which may come from a stranger: never a path, only a name on the list."""
-    if name not in _zones():
+    if name not in zones():
         raise WireError("an unknown time zone")
     return zoneinfo.ZoneInfo(name)
 
@@ -592,7 +593,7 @@ def put_zone(w: Writer, value: Any) -> None:
         w.plain(value.utcoffset(None) // datetime.timedelta(microseconds=1))
     else:
         key = value.key if type(value) is zoneinfo.ZoneInfo else _foreign_zone(value)
-        if type(key) is not str or key not in _zones():
+        if type(key) is not str or key not in zones():
             raise Unsendable(f"a time zone of type {type_name(value)} cannot be sent")
         w.plain(key)
 
