@@ -87,16 +87,18 @@ def standing(connection: Connection, student: str, assignment: str, notebook: st
     ).all()
     if not rows:
         raise CourseError(f"The gradebook has no submission of {student} for {assignment}: grade it first.")
-    grades = {
-        row.name: Given(
-            score=row.auto_score if row.manual_score is None else row.manual_score,
-            possible=float(row.max_score or 0.0),
-            extra=float(row.extra_credit or 0.0),
-            by_hand=row.manual_score is not None,
-            comment=row.manual_comment or "",
+    grades: dict[str, Given] = {}
+    for row in rows:
+        # A memo is two cells of one name: one that is graded, one that is commented.
+        known = grades.get(row.name, Given())
+        score = row.auto_score if row.manual_score is None else row.manual_score
+        grades[row.name] = Given(
+            score=known.score if score is None else score,
+            possible=known.possible + float(row.max_score or 0.0),
+            extra=known.extra + float(row.extra_credit or 0.0),
+            by_hand=known.by_hand or row.manual_score is not None,
+            comment=known.comment or row.manual_comment or "",
         )
-        for row in rows
-    }
     return Standing(grades, float(rows[0].late_submission_penalty or 0.0), rows[0].timestamp)
 
 
@@ -274,9 +276,11 @@ class Writer:
             ) from error
         return Written(student, target, new)
 
-    def html(self, student: str, notebook: NotebookNode) -> str:
-        """The page alone, of a graded notebook."""
-        return self._page(student, notebook, self._standing(student), None, None, None, "")
+    def html(self, student: str, text: str) -> str:
+        """The page alone, of a graded notebook's file."""
+        stands = self._standing(student)
+        digest = self._digest(text, stands, None, None, None)
+        return self._page(student, _parsed(text, student), stands, None, None, None, digest)
 
     def _page(
         self,
@@ -472,11 +476,7 @@ class FeedbackExporter(Exporter):
         self, filename: str, resources: dict[str, Any] | None = None, **_: Any
     ) -> tuple[str, dict[str, Any]]:
         """Return the page of one graded notebook; ``resources`` are nbgrader's."""
-        path = Path(filename)
         ids = (resources or {})["nbgrader"]
-        notebook = _parsed(path.read_text(encoding="utf-8"), ids["student"])
-        if self._preprocessors:
-            notebook, resources = super().from_notebook_node(notebook, resources)
         # nbconvert's exporter is a child of nbgrader's converter.
         writer = Writer(
             repository(Path(self.root) if self.root else None),
@@ -484,5 +484,5 @@ class FeedbackExporter(Exporter):
             ids["assignment"],
             ids["notebook"],
         )
-        html = writer.html(ids["student"], notebook)
+        html = writer.html(ids["student"], Path(filename).read_text(encoding="utf-8"))
         return html, self._init_resources(resources)

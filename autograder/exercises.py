@@ -76,6 +76,8 @@ def outline(edition: NotebookNode) -> Outline:
                 elif found[-1].title and not found[-1].asks:
                     found[-1].prompt += f"\n\n{heading}\n\n{body}"
         elif meta is not None:
+            if _by_hand(cell) and found[-1].memo:
+                found.append(Exercise(section=section))
             _add(found[-1], cell, lang)
     return Outline(title, tuple(exercise for exercise in found if exercise.asks))
 
@@ -95,11 +97,20 @@ def _in_fence(text: str, place: int) -> bool:
     return len(re.findall(r"^```", text[:place], re.MULTILINE)) % 2 == 1
 
 
+def _by_hand(cell: NotebookNode) -> bool:
+    """Whether only a reader can judge a cell: a memo, code without a test, nbgrader's task."""
+    meta = cell.metadata.nbgrader
+    written = cell.cell_type == "markdown" and bool(meta.get("grade") or meta.get("solution"))
+    return written or bool(meta.get("task") or (meta.get("grade") and meta.get("solution")))
+
+
 def _add(exercise: Exercise, cell: NotebookNode, lang: str) -> None:
     meta = cell.metadata.nbgrader
-    if cell.cell_type == "markdown":
-        if meta.get("grade") or meta.get("solution"):
-            exercise.memo = meta.grade_id
+    if _by_hand(cell):
+        exercise.memo = meta.grade_id
+        if meta.get("task"):
+            exercise.prompt = exercise.prompt or cell.source
+        elif cell.cell_type == "markdown":
             exercise.model = in_language(cell.source, lang)
     elif meta.get("solution"):
         exercise.solutions.append(meta.grade_id)

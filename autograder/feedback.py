@@ -71,7 +71,7 @@ WORDS: Final = {
     "skip": ("Skip to the exercises", "跳到各题"),
     "exercise": ("Exercise", "练习"),
     "state": ("Result", "结果"),
-    "total": ("Total", "合计"),
+    "earned": ("Points", "得分"),
     "extra": ("{} of them extra credit", "其中附加分 {} 分"),
     "known": ("Misconception recognised", "识别出的误区"),
     "penalty": ("Late penalty: −{} points", "迟交扣 {} 分"),

@@ -61,7 +61,7 @@ class Verdict:
         right: what is right, in the checks' words (the parts of an exercise with parts).
         wrong: what is not right yet, each a sentence or two.
         misconceptions: keys of the recognised ones.
-        answer: a memo's text.
+        answer: a memo's text, as Markdown.
         extra: extra credit among the points.
         given: whether a person gave the points.
         comments: the instructor's comments.
@@ -242,7 +242,7 @@ def _judge(exercise: Exercise, cells: _Cells) -> Verdict:
 def _judge_memo(exercise: Exercise, cells: _Cells) -> Verdict:
     memo = str(exercise.memo)
     answered = cells.answered(memo)
-    answer = cells.by_id[memo].source if answered else ""
+    answer = _as_text(cells.by_id[memo]) if answered else ""
     if cells.grades is None:
         state: State = "memo" if answered else "not_attempted"
         return Verdict(exercise, state, None, cells.truth[memo].points, answer=answer)
@@ -258,6 +258,14 @@ def _judge_memo(exercise: Exercise, cells: _Cells) -> Verdict:
         given=given.by_hand,
         comments=cells.comments(exercise),
     )
+
+
+def _as_text(cell: NotebookNode) -> str:
+    """An answer as Markdown; code stands in a fence longer than any it holds."""
+    if cell.cell_type == "markdown":
+        return cell.source
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", cell.source)), default=0))
+    return f"{fence}\n{cell.source}\n{fence}"
 
 
 def spoken(cell: NotebookNode, visible_ok: str = "") -> tuple[list[str], list[str]]:
@@ -315,7 +323,8 @@ class _Texts:
 
     def label(self, text: str) -> tuple[str, str] | None:
         """Split ``"the chart: no label"`` into a part's name and the rest; None if no part is called so."""
-        for end in [match.start() for match in re.finditer("[:：]|$", text)]:
+        # The longest name first: "the chart" and "the chart: colours" may both be parts.
+        for end in [match.start() for match in re.finditer("[:：]|$", text)][::-1]:
             name = text[:end].strip()
             if not name or self.holds(name) or all(self.holds(piece) for piece in name.split(" · ")):
                 return name, text[end:]
