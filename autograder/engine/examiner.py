@@ -291,7 +291,8 @@ def _picture(fields: Any) -> Any:
     return Picture(
         marks=marks, **text, **limits,  # type: ignore[arg-type]
         legend=None if legend is None else [words(v) for v in legend],
-        ticks=[words(v) for v in fields.get("ticks") or []],
+        xticks=[words(v) for v in fields.get("xticks") or []],
+        yticks=[words(v) for v in fields.get("yticks") or []],
         horizontal=bool(fields.get("horizontal")), twin=bool(fields.get("twin")),
         reference_lines=int(fields.get("reference_lines") or 0), freq=fields.get("freq"),
     )  # fmt: skip

@@ -23,6 +23,16 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Label:
+    """A text in the picture."""
+
+    text: str
+
+    def get_text(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class Picture:
     """What an Axes shows; also answers the usual getters, for predicates written for an Axes."""
 
@@ -35,11 +45,28 @@ class Picture:
     ylim: tuple[float, float] = (0.0, 1.0)
     xscale: str = "linear"
     yscale: str = "linear"
-    ticks: list[str] = field(default_factory=list)
+    xticks: list[str] = field(default_factory=list)
+    yticks: list[str] = field(default_factory=list)
     horizontal: bool = False
     twin: bool = False
     reference_lines: int = 0
     freq: Any = None
+
+    @property
+    def ticks(self) -> list[str]:
+        """Labels of the axis along which the categories stand."""
+        return self.yticks if self.horizontal else self.xticks
+
+    @property
+    def axes(self) -> Picture:
+        """Itself, as an Axes' own ``axes``."""
+        return self
+
+    def get_xticklabels(self) -> list[Label]:
+        return [Label(text) for text in self.xticks]
+
+    def get_yticklabels(self) -> list[Label]:
+        return [Label(text) for text in self.yticks]
 
     def get_xlabel(self) -> str:
         return self.xlabel
@@ -142,7 +169,8 @@ def picture(value: Any) -> Picture:
         ylim=tuple(float(v) for v in ax.get_ylim()),
         xscale=ax.get_xscale(),
         yscale=ax.get_yscale(),
-        ticks=_ticks(ax, horizontal),
+        xticks=_ticks(ax.xaxis),
+        yticks=_ticks(ax.yaxis),
         horizontal=horizontal,
         twin=any(other is not ax and other.bbox.bounds == ax.bbox.bounds for other in ax.get_figure().axes),
         reference_lines=references,
@@ -289,8 +317,7 @@ def _heat(ax: Any) -> list[Mark]:
     return found
 
 
-def _ticks(ax: Any, horizontal: bool) -> list[str]:
-    axis = ax.yaxis if horizontal else ax.xaxis
+def _ticks(axis: Any) -> list[str]:
     try:
         return [_text(label.get_text()) for label in axis.get_ticklabels()]
     except Exception:
