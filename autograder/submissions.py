@@ -425,13 +425,12 @@ def _from_old(raw: dict[str, Any], name: str) -> dict[str, Any]:
     ]
     new = []
     for cell in cells:
-        cell["outputs"] = []
         if isinstance(cell.get("input"), list):
             cell["input"] = "".join(map(str, cell["input"]))
         if not isinstance(cell.get("metadata"), dict):
             cell["metadata"] = {}
         try:
-            new.append(v4.convert.upgrade_cell(from_dict(_bounded(_outline(cell)))))
+            new.append(v4.convert.upgrade_cell(from_dict(_bounded({**_outline(cell), "outputs": []}))))
         # Whatever Jupyter's converter trips over, one cell of nonsense is dropped.
         except Exception:
             continue
