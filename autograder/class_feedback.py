@@ -39,7 +39,7 @@ from traitlets import Unicode, default
 
 from autograder.build import edition
 from autograder.exercises import Outline, outline
-from autograder.feedback import Graded, Page, render
+from autograder.feedback import CHANGES, Graded, Page, render
 from autograder.marks import Given, mark
 from autograder.notebook_html import notebook_html
 from autograder.repository import Repository, repository
@@ -403,8 +403,14 @@ def _left(notebook: NotebookNode) -> tuple[dict[str, list[str]], list[Change]]:
     left = left if isinstance(left, Mapping) else {}
     met, changes = left.get("met"), left.get("changes")
     return (
-        {str(test): list(map(str, keys)) for test, keys in met.items()} if isinstance(met, Mapping) else {},
-        [Change(what, str(cell)) for what, cell in changes] if isinstance(changes, list) else [],
+        {str(test): list(map(str, keys)) for test, keys in met.items() if isinstance(keys, list)}
+        if isinstance(met, Mapping)
+        else {},
+        [
+            Change(change[0], str(change[1]))
+            for change in (changes if isinstance(changes, list) else [])
+            if isinstance(change, list) and len(change) == 2 and change[0] in CHANGES
+        ],
     )
 
 
