@@ -115,10 +115,8 @@ def _put_array(w: Writer, value: Any, depth: int) -> None:
         value = np.ndarray.view(value, np.ndarray)
     if value.dtype.kind == "O":
         w.head(Kind.OBJECTS, 0, depth, _LARGE)
-        w.charge(value.size)
         _put_shape(w, value.shape)
-        for item in value.reshape(-1).tolist():
-            w.put(item, depth + 1)
+        w.many(value.reshape(-1).tolist(), depth + 1)
         return
     name = _name(value.dtype)
     if value.nbytes > w.room:
@@ -677,8 +675,7 @@ def _get_range_index(r: Reader, n: int, depth: int) -> pd.RangeIndex:
 @puts(pd.Index)
 def _put_index(w: Writer, value: Any, depth: int) -> None:
     w.head(Kind.INDEX, 0, depth, _LARGE)
-    array = value.array
-    w.put(array.to_numpy() if type(array) is pd.arrays.NumpyExtensionArray else array, depth + 1)
+    w.put(value._values, depth + 1)
     w.put(value.name, depth + 1)
     freq = value.freq if isinstance(value, pd.DatetimeIndex | pd.TimedeltaIndex) else None
     w.plain(freq and (_spelled(freq) if _quick(freq, len(value)) else None))
@@ -751,8 +748,7 @@ def _put_series(w: Writer, value: Any, depth: int) -> None:
         value = pd.Series._from_mgr(mgr, mgr.axes)
         value.name = name
     w.head(Kind.SERIES, 0, depth, _LARGE)
-    array = value.array
-    w.put(array.to_numpy() if type(array) is pd.arrays.NumpyExtensionArray else array, depth + 1)
+    w.put(value._values, depth + 1)
     w.put(value.index, depth + 1)
     w.put(value.name, depth + 1)
 

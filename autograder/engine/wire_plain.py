@@ -112,6 +112,7 @@ GET: Final[dict[int, Get]] = {}
 FALLBACKS: Final[list[Callable[[Any, type], Any]]] = []  # e.g. a polars frame -> a pandas one, or None
 
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
+_NUMBERS: Final = frozenset({type(None), bool, int, float})
 _PACK: Final = msgpack.Packer(unicode_errors="surrogatepass").pack
 _HEAD: Final = struct.Struct(">BBI").pack
 _FIXEXT4: Final = 0xD6
@@ -176,6 +177,21 @@ class Writer:
             self.put(reference, depth + 1)
         finally:
             self.refer = refer
+
+    def many(self, items: list[Any], depth: int) -> None:
+        """Values one after the other, as ``Reader.many`` takes them."""
+        self.charge(len(items))
+        kinds = {*map(type, items)}
+        if kinds <= _NUMBERS or (
+            kinds == {str} and max(map(len, items)) <= 64
+        ):  # most lists: three times as fast
+            try:
+                self.parts.append(b"".join(map(_PACK, items)))
+                return
+            except OverflowError:  # an integer beyond 64 bits
+                pass
+        for item in items:
+            self.put(item, depth)
 
     def head(self, kind: Kind, n: int, depth: int, more: int = 0) -> None:
         """Announce a value; ``more`` is what it takes up beside its buffers, in values of average size."""
@@ -450,13 +466,7 @@ def _put_path(w: Writer, value: Any, depth: int) -> None:
 
 def _put_items(w: Writer, kind: Kind, items: list[Any], depth: int) -> None:
     w.head(kind, len(items), depth)
-    w.charge(len(items))
-    put, known = w.put, PUT.get
-    for item in items:
-        if found := known(type(item)):
-            found(w, item, depth + 1)
-        else:
-            put(item, depth + 1)
+    w.many(items, depth + 1)
 
 
 @puts(list)

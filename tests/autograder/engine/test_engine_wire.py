@@ -294,6 +294,7 @@ def test_frames_keep_what_a_test_may_look_at() -> None:
         np.dtype("O"),
         pd.offsets.MonthEnd(2),
         pd.offsets.Week(weekday=3),
+        pd.IntervalIndex.from_arrays(pd.RangeIndex(3), pd.RangeIndex(1, 4)),
         pd.Interval(pd.Timestamp(0), pd.Timestamp(9), closed="neither"),
         pd.Timestamp("2024-11-03 06:30", tz="UTC").tz_convert("America/New_York"),
         pd.Timestamp(2**62).as_unit("ns"),
