@@ -119,6 +119,7 @@ _FIXEXT4: Final = 0xD6
 _LENGTH: Final = struct.Struct("<Q")
 _INLINE: Final = 256  # a shorter buffer stands among the values
 _MRO: Final = type.__dict__["__mro__"].__get__  # a metaclass may lie about __mro__, not about this
+_SET: Final = 4  # what an empty set takes up, in values of average size
 _FRACTION_BYTES: Final = 16 * 1024  # reducing a fraction takes quadratic time
 
 
@@ -502,7 +503,7 @@ def _get_tuple(r: Reader, n: int, depth: int) -> tuple:
 def _put_unordered(w: Writer, kind: Kind, items: Iterable[Any], depth: int) -> None:
     """A set's elements, in the order of their bytes: equal sets give equal messages."""
     items = [*items]
-    w.head(kind, len(items), depth)
+    w.head(kind, len(items), depth, _SET)
     w.charge(len(items))
     outer, w.parts = w.parts, []
     held = len(w.buffers)
@@ -531,6 +532,7 @@ def _put_frozenset(w: Writer, value: Any, depth: int) -> None:
 
 @gets(Kind.SET)
 def _get_set(r: Reader, n: int, depth: int) -> set:
+    r.charge(_SET)
     out = set(r.many(n, depth + 1))
     if len(out) != n:
         raise WireError("a set with an element twice")

@@ -29,8 +29,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograder.engine.wire import Bounds, Unsendable, WireError, decode, encode, read_frame, write_frame
-from autograder.engine.wire_plain import Kind
+from autograder.engine.wire import (
+    Bounds,
+    Unsendable,
+    WireError,
+    decode,
+    encode,
+    read_frame,
+    warm,
+    write_frame,
+)
+from autograder.engine.wire_plain import Kind, zones
 
 few = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 many = settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
@@ -99,7 +108,7 @@ def same(a: Any, b: Any) -> bool:
 
 whole = st.integers() | st.integers(-(2**200), 2**200)
 text = st.text(st.characters(), max_size=8)  # lone surrogates too
-zones = st.none() | st.sampled_from(
+time_zones = st.none() | st.sampled_from(
     [
         datetime.UTC,
         datetime.timezone(datetime.timedelta(hours=-3, microseconds=7)),
@@ -116,8 +125,8 @@ hashables = st.one_of(
     text,
     st.binary(max_size=300),
     st.dates(),
-    st.times(timezones=zones),
-    st.datetimes(timezones=zones),
+    st.times(timezones=time_zones),
+    st.datetimes(timezones=time_zones),
     st.timedeltas(),
     st.decimals().filter(lambda value: not value.is_snan()),  # has no hash
     st.fractions(),
@@ -864,6 +873,12 @@ def test_what_is_read_owns_its_memory() -> None:
         back = decode(memoryview(message))
         message[:] = bytes(len(message))
         assert same(back, value)
+
+
+def test_what_is_slow_once_can_be_done_before() -> None:
+    zones.cache_clear()
+    warm()
+    assert zones.cache_info().currsize == 1
 
 
 # Frames
