@@ -52,8 +52,9 @@ from userops.errors import CourseError
 if TYPE_CHECKING:
     from nbgrader.coursedir import CourseDirectory
 
-# What a run of ours leaves in the graded notebook's metadata: {"met": {test: [key, ...]}, "changes": [[what, id]]}.
-LEFT: Final = "userops_graded"
+# Where a run of ours leaves {"met": {test: [key, ...]}, "changes": [[what, id], ...]} in the graded notebook's
+# metadata: ``userops grade`` beside the chapter's name, stock ``nbgrader autograde`` by itself.
+LEFT: Final = ("userops", "userops_graded")
 # Files that nbgrader puts beside the page, and asks for when it releases feedback.
 BESIDE: Final = ("timestamp.txt", "submission_secret.txt")
 
@@ -399,8 +400,10 @@ def write_feedback(
 
 def _left(notebook: NotebookNode) -> tuple[dict[str, list[str]], list[Change]]:
     """Misconceptions and changes that a run of ours noted in the graded notebook."""
-    left = notebook.metadata.get(LEFT)
-    left = left if isinstance(left, Mapping) else {}
+    left: dict[str, Any] = {}
+    for key in LEFT:
+        noted = notebook.metadata.get(key)
+        left.update(noted if isinstance(noted, Mapping) else {})
     met, changes = left.get("met"), left.get("changes")
     return (
         {str(test): list(map(str, keys)) for test, keys in met.items() if isinstance(keys, list)}
