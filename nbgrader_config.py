@@ -45,8 +45,8 @@ _scripts = sysconfig.get_path("scripts")
 if _scripts not in os.environ.get("PATH", "").split(os.pathsep):
     os.environ["PATH"] = os.pathsep.join([_scripts, os.environ.get("PATH", os.defpath)])
 
-# What kernels inherit. Kernels side by side on all cores are slower than one thread each (OpenMP spins), and
-# load() finds the tables wherever the notebook stands.
+# What kernels inherit (formgrader's and Validate's; submissions are run by autograder.engine). Kernels side by side
+# on all cores are slower than one thread each (OpenMP spins), and load() finds the tables wherever the notebook stands.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("USEROPS_DATA", str(_root / "datasets"))
@@ -56,6 +56,7 @@ c.ExecutePreprocessor.iopub_timeout = 60  # on a busy computer output arrives la
 c.ExecutePreprocessor.store_widget_state = False
 c.ExecutePreprocessor.shutdown_kernel = "immediate"
 c.ExecutePreprocessor.extra_arguments = ["--log-level=ERROR"]
+c.RunCells.timeout = 60
 
 # nbgrader's own steps, and between them four of ours (autograder/preprocessors.py says why).
 c.Autograde.sanitize_preprocessors = [

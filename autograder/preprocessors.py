@@ -2,41 +2,41 @@
 
 =====================  ============================================================================
 ``RestoreCells``       a copied, deleted or retyped cell aborts the whole batch, or loses its score
-``RunCells``           a kernel that dies takes the points of every exercise before it along
+``RunCells``           learners' code runs with the instructor's rights, and beside the tests
 ``ReadScores``         a stray warning costs a test all its points; ``np.float64(1.5)`` earns all
 ``HideHiddenTests``    the feedback shows the hidden tests
 =====================  ============================================================================
 
 They are nbgrader preprocessors like any other, named in the configuration and in no other place.
-``RunCells`` alone decides how a submission is run: another executor takes its place in one line of
-``nbgrader_config.py``.
+``RunCells`` is the door by which nbgrader's own commands and formgrader's button run submissions with
+``autograder.engine``.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+import atexit
+import os
+import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import nbformat
-from jupyter_core.utils import ensure_async
-from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade
-from traitlets import Integer, List
+from traitlets import Bool, Integer, List
 
+from autograder.engine import Engine, Job, Limits, plan
 from autograder.outcome import hide_tests, settle
-from autograder.restore import restore
+from autograder.restore import TrueCell, restore
+from autograder.submissions import language_of_notebook
 from autograder.truth import from_gradebook
+from userops.errors import CourseError
 
 Resources = dict[str, Any]
-
-DEAD: Final = "The kernel died while this cell ran; nothing after it could run.  内核在运行这个单元格时崩溃，之后的单元格都没有运行。"
 
 
 class RestoreCells(NbGraderPreprocessor):
@@ -44,82 +44,99 @@ class RestoreCells(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         ids = resources["nbgrader"]
-        with Gradebook(ids["db_url"]) as gradebook:
-            truth = from_gradebook(gradebook, ids["notebook"], ids["assignment"])
-        order = self._order(ids["assignment"], ids["notebook"])
-        truth.sort(key=lambda cell: order.get(cell.grade_id, len(order)))
-        for change in restore(nb, truth):
+        for change in restore(nb, _truth(self, ids)):
             self.log.warning("%s: cell %r was %s", ids["student"], change.grade_id, change.what)
         return nb, resources
 
-    def _order(self, assignment: str, notebook: str) -> Mapping[str, int]:
-        """Places of the cells in the source notebook: the gradebook does not keep their order."""
-        # nbconvert's exporter is a preprocessor's parent, and nbgrader's converter is the exporter's.
-        coursedir = self.parent.parent.coursedir
-        folder = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
-        try:
-            source = nbformat.read(folder / f"{notebook}.ipynb", as_version=4)
-        except OSError:
-            return {}
-        ids = (cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells)
-        return {grade_id: place for place, grade_id in enumerate(ids) if grade_id}
 
+class RunCells(NbGraderPreprocessor):
+    """Run a submission as ``userops grade`` does: the learner's cells behind walls, the tests out of their reach.
 
-class RunCells(Execute):
-    """Run a submission as nbgrader does, but let a kernel that dies cost only what it did not run."""
+    The warm parents start with the first notebook and are ended a while after the last one: ``nbgrader
+    autograde`` runs a class with one start, and formgrader's button leaves nothing behind.
+    """
 
-    max_characters = Integer(
-        200_000,
-        help="Text a cell may print before the rest is left out (an endless loop prints gigabytes).",
+    timeout = Integer(60, help="Seconds of wall clock for one cell, or for one test with all its calls.").tag(
+        config=True
+    )
+    idle = Integer(90, help="Seconds without a submission after which the warm parents are ended.").tag(
+        config=True
+    )
+    confined = Bool(
+        True,
+        help="Run submissions behind walls; without them, what students hand in runs with your rights. "
+        "The environment variable USEROPS_UNCONFINED=1 says the same as False.",
     ).tag(config=True)
 
-    max_flood = Integer(
-        2_000_000,
-        help="Text after which a cell is interrupted: the kernel's memory fills up with what nobody reads.",
-    ).tag(config=True)
-
-    def preprocess(
-        self, nb: NotebookNode, resources: Resources, km: Any = None
-    ) -> tuple[NotebookNode, Resources]:
-        self._dead = False
-        self._interrupting: dict[int, asyncio.Task[None]] = {}
-        self._printed: dict[int, int] = {}
-        return super().preprocess(nb, resources, km)
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: Resources, index: int
-    ) -> tuple[NotebookNode, Resources]:
-        if cell.cell_type == "code" and cell.source.strip() and self._dead:
-            cell.outputs = [_error("DeadKernelError", DEAD)]
-            return cell, resources
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        ids = resources["nbgrader"]
+        truth = _truth(self, ids)
+        ready = plan(ids["assignment"], truth)
+        job = Job(str(ids["student"]), nb, language_of_notebook(nb) or "en")
+        confined = self.confined and not os.environ.get("USEROPS_UNCONFINED")
+        engine = _shared.take(Limits(cell_seconds=self.timeout), confined)
         try:
-            return super().preprocess_cell(cell, resources, index)
-        except DeadKernelError:
-            self._dead = True
-            cell.outputs.append(_error("DeadKernelError", DEAD))
-            return cell, resources
-
-    def output(
-        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str, cell_index: int
-    ) -> NotebookNode | None:
-        if msg["msg_type"] == "stream":
-            printed = self._printed.get(cell_index, 0)
-            text = msg["content"]["text"]
-            self._printed[cell_index] = printed + len(text)
-            if printed > self.max_flood and cell_index not in self._interrupting:
-                # Called from within nbclient's loop; the kernel's answer is read there as usual.
-                self._interrupting[cell_index] = asyncio.get_running_loop().create_task(
-                    ensure_async(self.km.interrupt_kernel())
-                )
-            if printed >= self.max_characters:
-                return None
-            if printed + len(text) > self.max_characters:
-                msg["content"]["text"] = text[: self.max_characters - printed] + "\n[…]\n"
-        return super().output(outs, msg, display_id, cell_index)
+            ran = next(iter(engine.run(ready, [job])))
+        finally:
+            _shared.give_back(self.idle)
+        for note in ran.notes:
+            self.log.warning("%s: %s", ids["student"], note)
+        if ran.trouble:
+            raise CourseError(ran.trouble)
+        ran.notebook.metadata["userops_graded"] = {
+            "met": {test: list(keys) for test, keys in ran.met.items() if keys}
+        }
+        return ran.notebook, resources
 
 
-def _error(name: str, text: str) -> NotebookNode:
-    return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+class _Shared:
+    """One engine for all notebooks of a program, ended when it has stood idle, or with the program."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._timer: threading.Timer | None = None
+        self._lock = threading.RLock()
+
+    def take(self, limits: Limits, confined: bool) -> Engine:
+        self._lock.acquire()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._engine is None or (self._engine.limits, self._engine.confined) != (limits, confined):
+            self.end()
+            self._engine = Engine(workers=1, confined=confined, limits=limits)
+        return self._engine
+
+    def give_back(self, idle: float) -> None:
+        self._timer = threading.Timer(idle, self.end)
+        self._timer.daemon = True
+        self._timer.start()
+        self._lock.release()
+
+    def end(self) -> None:
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+
+
+_shared: Final = _Shared()
+atexit.register(_shared.end)
+
+
+def _truth(step: NbGraderPreprocessor, ids: dict[str, Any]) -> list[TrueCell]:
+    """The notebook's cells as the gradebook knows them, in the order of the source."""
+    with Gradebook(ids["db_url"]) as gradebook:
+        truth = from_gradebook(gradebook, ids["notebook"], ids["assignment"])
+    # nbconvert's exporter is a preprocessor's parent, and nbgrader's converter is the exporter's.
+    coursedir = step.parent.parent.coursedir
+    folder = Path(coursedir.format_path(coursedir.source_directory, ".", ids["assignment"]))
+    try:
+        source = nbformat.read(folder / f"{ids['notebook']}.ipynb", as_version=4)
+    except OSError:  # the gradebook alone keeps no order
+        return truth
+    ids_in_order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
+    order = {grade_id: place for place, grade_id in enumerate(ids_in_order)}
+    return sorted(truth, key=lambda cell: order.get(cell.grade_id, len(order)))
 
 
 class ReadScores(NbGraderPreprocessor):

@@ -28,23 +28,16 @@ from userops.errors import CourseError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from autograder.engine import Plan, Ran
     from autograder.feedback import Page
     from autograder.marks import Marks
-    from autograder.restore import Change, TrueCell
+    from autograder.restore import Change
 
 EXAMPLE: Final = """\
 examples:
   userops check ch01                  my notebook of chapter 1 (notebooks/en or notebooks/zh, the one I worked in)
   userops check retention --lang zh   the Chinese one
   userops check ~/copy.ipynb          a notebook somewhere else"""
-
-# Put after every test, in the temporary copy alone, to learn which misconceptions it met.
-PROBE: Final = """\
-import userops.check as _check
-from IPython.display import display as _display
-_display({"application/vnd.userops.met+json": _check.met()}, raw=True)
-_check.reset()
-"""
 
 Progress = Callable[[int, int], None]
 
@@ -209,6 +202,7 @@ def check(
         notebook: as read by ``read_notebook``; it is changed in place (a copy of the learner's file).
         progress: called with the number of code cells done and their total.
     """
+    from autograder.engine import plan
     from autograder.exercises import outline
     from autograder.marks import mark
     from autograder.restore import restore
@@ -219,49 +213,24 @@ def check(
     truth = from_edition(master)
     changes = restore(notebook, truth)
     asked = outline(master)
-    executed = _execute(repo, _prepared(notebook, truth, master), lang, progress)
-    marks = mark(executed, asked.exercises, truth, lang)
+    ran = _run(plan(chapter, truth), notebook, lang, progress)
+    marks = mark(ran.notebook, asked.exercises, truth, lang, met=ran.met)
     return Result(chapter, lang, marks, tuple(changes), asked, time.monotonic() - started)
 
 
-def _prepared(notebook: NotebookNode, truth: list[TrueCell], master: NotebookNode) -> NotebookNode:
-    """The notebook to run: without old outputs, on our kernel, with a probe after every test."""
-    from nbformat.v4 import new_code_cell
+def _run(plan: Plan, notebook: NotebookNode, lang: str, progress: Progress | None) -> Ran:
+    """Run the cells as an instructor's grading does: the tests apart from the answers, the hidden ones too.
 
-    tests = {cell.grade_id for cell in truth if cell.grade and not cell.solution}
-    cells = []
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-        cells.append(cell)
-        if "nbgrader" in cell.metadata and cell.metadata.nbgrader.grade_id in tests:
-            cells.append(new_code_cell(PROBE))
-    notebook.cells = cells
-    notebook.metadata["kernelspec"] = master.metadata.kernelspec
-    return notebook
+    Behind walls where there can be any; elsewhere without, for it is the learner's own code on their own computer.
+    """
+    from autograder.engine import Engine, Job
+    from autograder.engine.sandbox import missing
 
-
-def _execute(repo: Repository, notebook: NotebookNode, lang: str, progress: Progress | None) -> NotebookNode:
-    """Run the cells exactly as nbgrader's autograder would, by the same configuration."""
-    from autograder.course import nbgrader_settings
-    from autograder.preprocessors import RunCells
-
-    with (
-        tempfile.TemporaryDirectory(prefix="userops-check-") as folder,
-        nbgrader_settings(repo, Path(folder)) as config,
-    ):
-        runner = RunCells(config=config)
-        if progress is not None:
-            code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-            places = {index: done for done, index in enumerate(code)}
-
-            def on_cell_start(cell: NotebookNode, cell_index: int, **_: Any) -> None:
-                progress(places.get(cell_index, 0), len(code))
-
-            runner.on_cell_start = on_cell_start
-        os.environ["USEROPS_LANG"] = lang  # should the notebook have lost its language cell
-        executed, _ = runner.preprocess(notebook, {"metadata": {"path": folder}})
-    return executed
+    with Engine(workers=1, confined=missing() is None) as engine:
+        ran = next(iter(engine.run(plan, [Job("me", notebook, lang)], watch=progress)))
+    if ran.trouble:
+        raise CourseError(ran.trouble)
+    return ran
 
 
 # ------------------------------------------------------------------------------------------ what is shown

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "Job", "Limits", "Plan", "Ran", "plan"]
 
-_HOMES = {"Engine": "pool", "Limits": "sandbox", "Job": "planning", "Plan": "planning", "Ran": "planning", "plan": "planning"}
+_HOMES = {
+    "Engine": "pool",
+    "Limits": "sandbox",
+    "Job": "planning",
+    "Plan": "planning",
+    "Ran": "planning",
+    "plan": "planning",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ import contextlib
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -22,6 +23,7 @@ from autograder.engine.sandbox import MB, Limits
 from autograder.engine.shell import Output, as_outputs
 
 Role = Literal["learner", "locked", "test"]
+Watch = Callable[[int, int], None]  # cells done, cells in all
 
 GRACE: Final = 2.0  # seconds between an interrupt and the end
 TIMEOUT: Final = "The cell took longer than {:g} seconds and was stopped.  单元格运行超过 {:g} 秒，已被中断。"
@@ -85,14 +87,16 @@ class Stopped(Exception):
     """A process was ended because it took too long."""
 
 
-def run(parents: Parents, steps: list[Step], lang: str, limits: Limits) -> Run:
+def run(parents: Parents, steps: list[Step], lang: str, limits: Limits, watch: Watch | None = None) -> Run:
     """Run a submission's steps, in order; see the module's text."""
-    return _Submission(parents, steps, lang, limits).run()
+    return _Submission(parents, steps, lang, limits, watch).run()
 
 
 class _Submission:
-    def __init__(self, parents: Parents, steps: list[Step], lang: str, limits: Limits) -> None:
-        self.parents, self.steps, self.lang, self.limits = parents, steps, lang, limits
+    def __init__(
+        self, parents: Parents, steps: list[Step], lang: str, limits: Limits, watch: Watch | None
+    ) -> None:
+        self.parents, self.steps, self.lang, self.limits, self.watch = parents, steps, lang, limits, watch
         self.result = Run()
         self.student: Child | None = None
         self.fatal: set[int] = set()  # steps that are not run again
@@ -132,17 +136,22 @@ class _Submission:
                 self._again(position - 1)
 
     def _learn_one(self, step: Step) -> None:
+        if self.watch is not None and step.role != "test":
+            self.watch(len(self.result.outputs), len(self.steps))
         if time.monotonic() > self.end:
             if step.role != "test":
                 self.result.outputs[step.index] = [_error("CellTimeoutError", NOT_RUN)]
             return
         if step.role == "test":
-            kept = self._ask_student("keep", place=step.index, names=list(step.needs))
-            values = kept.get("values")
-            self.values[step.index] = values if isinstance(values, dict) else {}
+            self._keep(step)
         else:
             answer = self._ask_student("cell", source=step.source, count=step.count)
             self.result.outputs[step.index] = self._outputs(answer)
+
+    def _keep(self, step: Step) -> None:
+        kept = self._ask_student("keep", place=step.index, names=list(step.needs))
+        values = kept.get("values")
+        self.values[step.index] = values if isinstance(values, dict) else {}
 
     def _outputs(self, answer: dict[str, Any]) -> list[Output]:
         if "error" in answer:
@@ -156,7 +165,9 @@ class _Submission:
         stopped = isinstance(error, Stopped)
         name = "CellTimeoutError" if stopped else "DeadKernelError"
         text = TIMEOUT.format(self.limits.cell_seconds, self.limits.cell_seconds) if stopped else DEAD
-        self.result.notes.append(f"cell {step.name or step.index}: {'took too long' if stopped else 'ended its process'}")
+        self.result.notes.append(
+            f"cell {step.name or step.index}: {'took too long' if stopped else 'ended its process'}"
+        )
         if step.role == "test":
             self.values.setdefault(step.index, {})
         else:
@@ -175,7 +186,7 @@ class _Submission:
                 continue
             try:
                 if step.role == "test":
-                    self._ask_student("keep", place=step.index, names=[])
+                    self._keep(step)  # the old process's functions are gone with it
                 else:
                     self._ask_student("cell", source=step.source, count=step.count)
             except (Died, Stopped):
@@ -229,7 +240,14 @@ class _Submission:
 
     def _examine(self) -> None:
         """Run locked cells and tests in an examiner; the student answers from the names kept at each test."""
-        own = sorted({line.strip()[:300] for step in self.steps if step.role == "learner" for line in step.source.splitlines()})
+        own = sorted(
+            {
+                line.strip()[:300]
+                for step in self.steps
+                if step.role == "learner"
+                for line in step.source.splitlines()
+            }
+        )
         self.examiner = self.parents.fork("examiner", self.lang)
         first: dict[str, Any] = {"own": own}
         try:
@@ -265,6 +283,8 @@ class _Submission:
                 self._ask_student("stand", place=step.index)
 
     def _examine_one(self, step: Step, request: dict[str, Any]) -> None:
+        if self.watch is not None and step.role == "test":
+            self.watch(len(self.result.outputs), len(self.steps))
         try:
             answer = self._converse(step, request)
         except (EOFError, OSError, wire.WireError):
@@ -325,4 +345,3 @@ class _Submission:
 
 def _error(name: str, text: str) -> Output:
     return {"output_type": "error", "ename": name, "evalue": text, "traceback": [f"{name}: {text}"]}
-

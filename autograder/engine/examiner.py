@@ -25,7 +25,9 @@ from autograder.engine.shell import Notebook
 
 ASK, DONE = b"?", b"!"
 QUOTED: Final = 24  # characters of a learner's text that a hidden test's message may show
-_LIBRARIES: Final = frozenset({"numpy", "pandas", "matplotlib", "scipy", "sklearn", "math", "datetime", "userops"})
+_LIBRARIES: Final = frozenset(
+    {"numpy", "pandas", "matplotlib", "scipy", "sklearn", "math", "datetime", "userops"}
+)
 _KNOWN: Final = {
     name: kind
     for name, kind in vars(builtins).items()
@@ -155,6 +157,9 @@ class Examiner:
         error.__remote__ = self if not hidden else None  # type: ignore[attr-defined]
         error.__stub__ = bool(told.get("stub"))  # type: ignore[attr-defined]
         error.__line__ = line  # type: ignore[attr-defined]
+        at = told.get("at")
+        at = at if isinstance(at, list) and len(at) == 2 and all(type(n) is int for n in at) else [0, 0]
+        error.__at__ = [min(max(n, 0), 99_999) for n in at]  # type: ignore[attr-defined]
         if isinstance(error, NameError) and isinstance(missing, str):
             error.name = missing
         return error
@@ -171,7 +176,9 @@ class Examiner:
         if kind == "value":
             return wire.decode(described["value"], self.resolve, self.bounds)
         if kind == "picture":
-            return _picture(wire.decode(described["shown"], lambda other: str(other.get("text", "")), self.bounds))
+            return _picture(
+                wire.decode(described["shown"], lambda other: str(other.get("text", "")), self.bounds)
+            )
         if kind == "unreadable":
             from userops.check._axes import NoPicture
 
@@ -247,7 +254,11 @@ class LearnersError(Exception):
 
 def learners_error(name: str, base: type[Exception], message: str) -> Exception:
     """Make an exception with a class's name and a message, shown as the learner would see it."""
-    kind = type(_identifier(name), (LearnersError, base), {"__str__": lambda self: message, "_render_traceback_": _render})
+    kind = type(
+        _identifier(name),
+        (LearnersError, base),
+        {"__str__": lambda self: message, "_render_traceback_": _render},
+    )
     error = kind.__new__(kind)
     error.args = (message,) if message else ()
     return error
@@ -270,7 +281,10 @@ def _render(error: Any) -> list[str]:
         if isinstance(lines, list) and lines:
             return [str(line) for line in lines]
     line = getattr(error, "__line__", "")
-    return [f"---> {line}", text] if line else [text]
+    if not line:
+        return [text]
+    cell, number = error.__at__
+    return [f"Cell In[{cell}], line {number}\n----> {number} {line}", text]
 
 
 def _picture(fields: Any) -> Any:
@@ -416,7 +430,11 @@ class Gate:
             lines = [self.cut(line) for line in output["text"].split("\n")]
             return {**output, "text": "\n".join(lines)}
         if output["output_type"] == "error":
-            return {**output, "evalue": self.cut(output["evalue"]), "traceback": [self.cut(x) for x in output["traceback"]]}
+            return {
+                **output,
+                "evalue": self.cut(output["evalue"]),
+                "traceback": [self.cut(x) for x in output["traceback"]],
+            }
         return output
 
 
@@ -435,7 +453,9 @@ def _texts(value: Any, depth: int) -> list[str]:
     if depth == 0:
         return []
     if isinstance(value, pd.DataFrame):
-        return _texts(list(value.columns), depth - 1) + [t for c in range(min(value.shape[1], 50)) for t in _texts(value.iloc[:50, c], 1)]
+        return _texts(list(value.columns), depth - 1) + [
+            t for c in range(min(value.shape[1], 50)) for t in _texts(value.iloc[:50, c], 1)
+        ]
     if isinstance(value, pd.Series | pd.Index):
         values = list(value[:200]) if value.dtype.kind in "OTSU" else []
         return [t for v in values for t in _texts(v, depth - 1)] + _texts(getattr(value, "name", None), 1)
@@ -446,4 +466,3 @@ def _texts(value: Any, depth: int) -> list[str]:
     if isinstance(value, np.ndarray) and value.dtype.kind in "OUS":
         return [t for item in value.ravel()[:200].tolist() for t in _texts(item, depth - 1)]
     return []
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import subprocess
 import sys
@@ -48,7 +49,9 @@ class Child:
 class Parent:
     """One warm parent."""
 
-    def __init__(self, kind: Kind, limits: Limits, confined: bool, companies: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self, kind: Kind, limits: Limits, confined: bool, companies: Sequence[tuple[int, int]]
+    ) -> None:
         self.kind = kind
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -57,7 +60,7 @@ class Parent:
         line = sandbox.command(ROOT, data, environment) if confined else []
         start = "from autograder.engine.zygote import main; main()"
         line += [sys.executable, "-c", start, "--role", kind, "--control", str(theirs.fileno())]
-        self._process = subprocess.Popen(
+        self._process = _start(
             line, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=None if os.environ.get("USEROPS_ENGINE_DEBUG") else subprocess.DEVNULL,
             env=None if confined else {**os.environ, **environment},
@@ -95,10 +98,14 @@ class Parent:
             except OSError:
                 data = b""
         if not data:
-            raise CourseError("The grading process has gone: run the same command again; what is graded stays graded.")
+            raise CourseError(
+                "The grading process has gone: run the same command again; what is graded stays graded."
+            )
         answer = msgpack.unpackb(data)
         if "failed" in answer:
-            raise CourseError(f"The grading process could not go on ({answer['failed']}): run the same command again.")
+            raise CourseError(
+                f"The grading process could not go on ({answer['failed']}): run the same command again."
+            )
         return answer
 
     def fork(self, lang: str) -> Child:
@@ -151,8 +158,30 @@ class Parents:
     def __enter__(self) -> Parents:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
+
+
+def _start(line: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a program that dies with its starter: Linux means the thread, so one waits as long as it runs."""
+    started: queue.Queue[subprocess.Popen[bytes] | BaseException] = queue.Queue()
+
+    def start() -> None:
+        try:
+            process = subprocess.Popen(line, **options)
+        except BaseException as error:
+            started.put(error)
+            return
+        started.put(process)
+        process.wait()
+
+    threading.Thread(target=start, daemon=True, name="warm parent").start()
+    process = started.get()
+    if isinstance(process, BaseException):
+        raise process
+    return process
 
 
 def _data() -> Path:

@@ -7,13 +7,11 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-
 from nbformat import NotebookNode
 
 from autograder.engine.driver import Step
 from autograder.pycode import names_of, parsed
 from autograder.restore import TrueCell
-
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,15 @@ def steps(notebook: NotebookNode, plan: Plan) -> list[Step]:
         if true is not None and true.grade and not true.solution:
             hidden = hidden_lines(true.source)
             found.append(
-                Step(index, "test", true.source, count, plan.needs.get(true.grade_id, ()), hidden, true.grade_id)
+                Step(
+                    index,
+                    "test",
+                    true.source,
+                    count,
+                    plan.needs.get(true.grade_id, ()),
+                    hidden,
+                    true.grade_id,
+                )
             )
         elif true is not None and true.fixed:
             found.append(Step(index, "locked", true.source, count, name=true.grade_id))

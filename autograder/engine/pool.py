@@ -42,7 +42,9 @@ class Engine:
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -57,8 +59,14 @@ class Engine:
             self._parents = Parents(self.limits, confined=self.confined, companies=plan.companies)
         return self._parents
 
-    def run(self, plan: Plan, jobs: Iterable[Job]) -> Iterator[Ran]:
-        """Run submissions; yields each when it is done, in any order. Takes jobs as it gets to them."""
+    def run(self, plan: Plan, jobs: Iterable[Job], *, watch: driver.Watch | None = None) -> Iterator[Ran]:
+        """Run submissions; yields each when it is done, in any order. Takes jobs as it gets to them.
+
+        Args:
+            plan: the chapter.
+            jobs: the submissions.
+            watch: called with a submission's cells done and their total (for one submission at a time).
+        """
         if self.scheduler is not None:
             from autograder.engine.cluster import run_on_cluster
 
@@ -71,7 +79,7 @@ class Engine:
         def lane() -> None:
             while (job := waiting.get()) is not None:
                 try:
-                    done.put(run_one(parents, plan, job, self.limits))
+                    done.put(run_one(parents, plan, job, self.limits, watch))
                 except BaseException as error:
                     done.put(error)
 
@@ -109,10 +117,10 @@ def _taken(result: Ran | BaseException) -> Ran:
     return result
 
 
-def run_one(parents: Parents, plan: Plan, job: Job, limits: Limits) -> Ran:
+def run_one(parents: Parents, plan: Plan, job: Job, limits: Limits, watch: driver.Watch | None = None) -> Ran:
     """Run one submission; what goes wrong with it alone comes back as its trouble."""
     try:
-        run = driver.run(parents, steps(job.notebook, plan), job.lang, limits)
+        run = driver.run(parents, steps(job.notebook, plan), job.lang, limits, watch)
     except CourseError:
         raise
     except Exception as error:

@@ -115,7 +115,10 @@ def command(root: Path, data: Path, environment: dict[str, str]) -> list[str]:
         environment: all that the program finds in its environment.
     """
     line = [*_namespaces(), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
-    for folder in (*map(Path, ("/usr", "/lib", "/lib64", "/bin", "/etc/fonts", "/etc/ld.so.cache")), *_libraries(root)):
+    for folder in (
+        *map(Path, ("/usr", "/lib", "/lib64", "/bin", "/etc/fonts", "/etc/ld.so.cache")),
+        *_libraries(root),
+    ):
         line += ["--ro-bind-try", str(folder), str(folder)]
     line += ["--ro-bind-try", "/etc/localtime", "/etc/localtime", "--ro-bind", str(data), str(data)]
     if (data / "truth").is_dir():

@@ -22,7 +22,6 @@ from typing import Any, Final
 from ipykernel.compiler import XCachingCompiler
 from ipykernel.zmqshell import ZMQInteractiveShell as KernelShell
 from IPython.core.error import StdinNotImplementedError
-from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult
 from jupyter_client.session import Session
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
@@ -207,7 +206,9 @@ class Notebook:
                 try:
                     size = os.fstat(number).st_size
                     if size > self._spilled[name]:
-                        raw = os.pread(number, min(size - self._spilled[name], self.characters), self._spilled[name])
+                        raw = os.pread(
+                            number, min(size - self._spilled[name], self.characters), self._spilled[name]
+                        )
                         self._spilled[name] = size
                         self.collector.stream(name, raw.decode("utf-8", "replace"))
                 except OSError:  # the learner's code closed it
@@ -307,7 +308,12 @@ def _as_output(item: dict[str, Any]) -> NotebookNode:
         return new_output("stream", name=name, text=_text(item["text"]))
     if kind == "error":
         traceback = [_text(line) for line in item["traceback"][:200]]
-        return new_output("error", ename=_text(item["ename"])[:200], evalue=_text(item["evalue"])[:20_000], traceback=traceback)
+        return new_output(
+            "error",
+            ename=_text(item["ename"])[:200],
+            evalue=_text(item["evalue"])[:20_000],
+            traceback=traceback,
+        )
     if kind not in ("display_data", "execute_result"):
         raise ValueError(kind)
     data = {
@@ -320,7 +326,12 @@ def _as_output(item: dict[str, Any]) -> NotebookNode:
         count = item.get("execution_count")
         extra["execution_count"] = count if isinstance(count, int) else None
     metadata = item.get("metadata")
-    return new_output(kind, data=data, metadata=metadata if _is_plain(metadata) and isinstance(metadata, dict) else {}, **extra)
+    return new_output(
+        kind,
+        data=data,
+        metadata=metadata if _is_plain(metadata) and isinstance(metadata, dict) else {},
+        **extra,
+    )
 
 
 def _text(value: Any) -> str:
@@ -337,4 +348,6 @@ def _is_plain(value: Any, depth: int = 6) -> bool:
         return False
     if type(value) is list:
         return len(value) < 10_000 and all(_is_plain(item, depth - 1) for item in value)
-    return type(value) is dict and all(type(key) is str and _is_plain(item, depth - 1) for key, item in value.items())
+    return type(value) is dict and all(
+        type(key) is str and _is_plain(item, depth - 1) for key, item in value.items()
+    )

@@ -161,6 +161,10 @@ class Student:
             "bases": [kind.__name__ for kind in type(error).__mro__],
             "stub": stub,
             "line": line[:300],
+            "at": [
+                self.notebook.shell.compile._filename_map.get(own.tb_frame.f_code.co_filename, 0) if own else 0,
+                own.tb_lineno if own else 0,
+            ],
             "missing": error.name if isinstance(error, NameError) and isinstance(error.name, str) else None,
         }
 
@@ -210,7 +214,10 @@ class Student:
             return {"kind": "unreadable", "said": str(error), "class": type(value).__name__}
         freq = seen.pop("freq", None)
         seen["freq"] = None if freq is None else str(getattr(freq, "freqstr", freq))
-        return {"kind": "picture", "shown": wire.encode(seen, lambda other: {"kind": "text", "text": str(other)[:200]}, self.bounds)}
+        return {
+            "kind": "picture",
+            "shown": wire.encode(seen, lambda other: {"kind": "text", "text": str(other)[:200]}, self.bounds),
+        }
 
     def resolve(self, described: dict[str, Any]) -> Any:
         """Find the thing that the examiner passes back."""

@@ -210,7 +210,10 @@ def _read_tables() -> None:
                 import pyarrow.parquet as pq
 
                 table = pq.read_table(path)
-                with pa.OSFile(f"/proc/self/fd/{catch}", "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+                with (
+                    pa.OSFile(f"/proc/self/fd/{catch}", "wb") as file,
+                    pa.ipc.new_stream(file, table.schema) as out,
+                ):
                     out.write_table(table)
                 status = 0
             finally:
@@ -243,7 +246,9 @@ def _require_one_thread() -> None:
             raise RuntimeError(f"a warm parent must have one thread; this one has {', '.join(names)}")
 
 
-def settings_for(limits: Limits, confined: bool, companies: list[tuple[int, int]], fonts: str | None) -> bytes:
+def settings_for(
+    limits: Limits, confined: bool, companies: list[tuple[int, int]], fonts: str | None
+) -> bytes:
     """Pack what a warm parent is told at its start."""
     return msgpack.packb(
         {"limits": asdict(limits), "confined": confined, "companies": companies, "fonts": fonts}

@@ -244,7 +244,7 @@ def test_the_command_writes_the_page_and_touches_nothing_else(
     assert "ch01_small (zh)  1 / 5 分" in said.out
     assert "你数的是事件" in said.out
     assert str(written) in said.out
-    assert said.err == "Running ch01_small (8 code cells) …\n"
+    assert said.err == "Running ch01_small (6 code cells) …\n"
 
 
 def test_json_is_for_scripts_and_the_page_goes_where_it_is_told(
