@@ -9,6 +9,7 @@ good submission, and stops nobody else. Stopped in the middle, run the same comm
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import itertools
 import json
@@ -24,16 +25,13 @@ from autograder.build import edition
 from autograder.course import course_folder, language_of, nbgrader_settings
 from autograder.repository import Repository, repository
 from autograder.source import read_chapter
-from autograder.submissions import Submission, read_submission, students
-from autograder.submissions import language_of as language_of_notebook
+from autograder.submissions import Submission, language_of_notebook, read_submission, students
 from userops.errors import CourseError
 
 if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
+    from autograder.class_feedback import Writer
     from autograder.exercises import Outline
     from autograder.gradebook import Book
-    from autograder.marks import Marks
     from autograder.restore import Change
 
 EXAMPLE: Final = """\
@@ -85,9 +83,6 @@ def run(args: argparse.Namespace) -> int:
     """Run ``userops grade``: 0 everybody graded, 1 somebody refused; a CourseError (2) when nothing could be done."""
     repo = repository()
     chapter = repo.chapter(args.chapter)
-    # TO WIRE (feedback pages): `feedback = None if args.no_feedback else <autograder.class_feedback.write_feedback>`,
-    # called with a `Done` after each submission that has been written down.
-    feedback: Feedback | None = None
     report = grade(
         repo,
         course_folder(repo),
@@ -95,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         wanted=args.student,
         force=args.force,
         options={"workers": args.workers, "confined": not args.unconfined, "scheduler": args.scheduler},
-        feedback=feedback,
+        feedback=not args.no_feedback,
         progress=lambda total: Progress(chapter, total, sys.stderr),
     )
     print(json.dumps(report.as_json(), ensure_ascii=False, indent=1) if args.json else report.summary())
@@ -112,24 +107,6 @@ class Refused:
     student: str
     reason: str
     kept: bool
-
-
-@dataclass(frozen=True)
-class Done:
-    """One submission that was graded and written down: what a feedback page is made of."""
-
-    student: str
-    chapter: str
-    course: Path
-    lang: str
-    notebook: NotebookNode
-    outline: Outline
-    marks: Marks
-    changes: tuple[Change, ...]
-    when: str
-
-
-Feedback = Callable[[Done], None]
 
 
 @dataclass
@@ -213,7 +190,7 @@ def grade(
     force: bool = False,
     options: dict[str, Any] | None = None,
     executor: Any = None,
-    feedback: Feedback | None = None,
+    feedback: bool = False,
     progress: Callable[[int], Progress] | None = None,
 ) -> Report:
     """Grade a chapter for a class.
@@ -226,7 +203,7 @@ def grade(
         force: grade also what has not changed.
         options: for the executor's ``Engine``.
         executor: what offers ``plan``, ``Job`` and ``Engine``; ``autograder.engine`` by default.
-        feedback: called after each submission that has been written down.
+        feedback: make everybody's feedback page, too.
         progress: makes a progress bar for so many submissions.
 
     Raises:
@@ -235,6 +212,7 @@ def grade(
     """
     from nbgrader.coursedir import CourseDirectory
 
+    from autograder.class_feedback import Writer
     from autograder.gradebook import Book
 
     started = time.monotonic()
@@ -243,9 +221,11 @@ def grade(
         coursedir = CourseDirectory(config=config)
         submitted = Path(coursedir.root) / coursedir.submitted_directory
         names = _without(students(submitted, chapter, wanted), coursedir.student_id_exclude)
-        with Book(coursedir, config, chapter) as book:
+        with contextlib.ExitStack() as stack:
+            book = stack.enter_context(Book(coursedir, config, chapter))
+            pages = stack.enter_context(Writer(repo, coursedir, chapter)) if feedback else None
             executor = executor or importlib.import_module("autograder.engine")
-            work = _Class(repo, folder, book, submitted, names, force, executor, feedback)
+            work = _Class(repo, folder, book, submitted, names, force, executor, pages)
             with (progress or _no_progress)(len(names)) as bar:
                 work.grade(options or {}, bar)
             report = work.report
@@ -285,10 +265,10 @@ class _Class:
         names: Sequence[str],
         force: bool,
         executor: Any,
-        feedback: Feedback | None,
+        pages: Writer | None,
     ) -> None:
         self.repo, self.folder, self.book, self.submitted = repo, folder, book, submitted
-        self.names, self.force, self.executor, self.feedback = names, force, executor, feedback
+        self.names, self.force, self.executor, self.pages = names, force, executor, pages
         self.report = Report(book.chapter, folder)
         self.lang = language_of(folder) or "en"
         self.cells = frozenset(cell.grade_id for cell in book.truth)
@@ -302,8 +282,8 @@ class _Class:
         jobs = self._jobs(bar)
         first = next(jobs, None)
         if first is not None:
-            plan = self.executor.plan(self.book.master, self.book.truth)
-            with self.executor.Engine(self.repo, **options) as engine:
+            plan = self.executor.plan(self.book.chapter, self.book.truth)
+            with self.executor.Engine(**options) as engine:
                 for ran in engine.run(plan, itertools.chain([first], jobs)):
                     self._finish(ran)
                     bar.step()
@@ -325,6 +305,7 @@ class _Class:
                     yield job
                     continue
                 self.report.unchanged.append(student)
+                self._page(student)  # a person may have given points since, or a run ended before it was made
             bar.step()
 
     def _job(self, student: str) -> Any:
@@ -340,8 +321,7 @@ class _Class:
             return None
         lang = language_of_notebook(submission.notebook) or self.lang
         changes = tuple(restore(submission.notebook, self.book.truth))
-        if submission.notes:
-            self.report.notes[student] = list(submission.notes)
+        self._note(student, *submission.notes)
         self.running[student] = _Handed(submission, name, lang, changes)
         return self.executor.Job(key=student, notebook=submission.notebook, lang=lang)
 
@@ -378,26 +358,25 @@ class _Class:
                 lang=lang,
                 comments=comments(marks, ran.notebook, truth),
                 met=ran.met,
+                changes=[(change.what, change.grade_id) for change in handed.changes],
             )
         )
-        if ran.notes:
-            self.report.notes.setdefault(student, []).extend(ran.notes)
-        if self.feedback is not None:
-            done = Done(
-                student=student,
-                chapter=self.book.chapter,
-                course=self.folder,
-                lang=lang,
-                notebook=ran.notebook,
-                outline=asked,
-                marks=marks,
-                changes=handed.changes,
-                when=handed.submission.when,
-            )
+        self._note(student, *ran.notes)
+        self._page(student)
+
+    def _page(self, student: str) -> None:
+        """Make the student's feedback page; the grade stands whatever comes of it, the page can be made again."""
+        if self.pages is not None:
             try:
-                self.feedback(done)
-            except CourseError as error:  # the grade stands; the page can be made again
-                self.report.notes.setdefault(student, []).append(str(error))
+                self.pages.write(student)
+            except CourseError as error:
+                self._note(student, str(error))
+            except Exception as error:  # as above
+                self._note(student, f"no feedback page could be made ({type(error).__name__}: {error}).")
+
+    def _note(self, student: str, *notes: str) -> None:
+        if notes:
+            self.report.notes.setdefault(student, []).extend(notes)
 
     def _outline(self, lang: str) -> Outline:
         """What the chapter asks, in a language: from its source, if that still is what the course grades by."""

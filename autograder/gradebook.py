@@ -77,6 +77,7 @@ class Result:
         lang: the submission's language.
         comments: the grader's words, by grade id of the answer that they belong to.
         met: misconceptions met, by grade id of the test.
+        changes: what had to be put right in the file, as ``(what, grade id)``.
     """
 
     student: str
@@ -86,6 +87,7 @@ class Result:
     lang: str
     comments: Mapping[str, str] = field(default_factory=dict)
     met: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    changes: Sequence[tuple[str, str]] = ()
 
 
 def comments(marks: Marks, notebook: NotebookNode, truth: Sequence[TrueCell]) -> dict[str, str]:
@@ -180,6 +182,7 @@ class Book:
             self._tests = [c.id for c in grades if c.cell_type == "code" and c.name not in names]
             truth = from_gradebook(self.gradebook, self.chapter, self.chapter)
             self.gradebook.db.rollback()
+        self._sweep()
         self.master = self._source()
         # A gradebook keeps no order; and what the tests are taken from must be what the grades are kept by.
         self.truth = from_edition(self.master)
@@ -281,19 +284,21 @@ class Book:
             "chapter": self.chapter,
             "lang": result.lang,
             "graded": result.digest,
+            # What the feedback page tells beside the outputs (autograder.class_feedback.LEFT).
             "met": {test: list(keys) for test, keys in result.met.items() if keys},
+            "changes": [list(change) for change in result.changes],
         }
         if self._kernelspec:
             notebook.metadata["kernelspec"] = self._kernelspec
         place = self.autograded / result.student / self.chapter
-        new = place.with_name(f".{self.chapter}.new")
+        new = self._hidden(result.student, "new")
         try:
             with self._disk():
                 self._write(new, notebook, result.when)
             with self._sentences():
                 points = self._record(result, notebook, scores)
             with self._disk():
-                self._put(new, place)
+                self._put(new, place, self._hidden(result.student, "old"))
         finally:
             shutil.rmtree(new, ignore_errors=True)
         return points
@@ -450,14 +455,30 @@ class Book:
                 with contextlib.suppress(PermissionError):
                     path.chmod((path.stat().st_mode | 0o2770) & 0o2777)
 
-    def _put(self, new: Path, place: Path) -> None:
-        """Rename the folder into its place; killed in between, there is none, and it is graded again."""
-        old = place.with_name(f".{self.chapter}.old")
+    def _put(self, new: Path, place: Path, old: Path) -> None:
+        """Rename the folder into its place; killed in between, ``_sweep`` does the rest."""
         shutil.rmtree(old, ignore_errors=True)
         if place.exists():
             place.rename(old)
         new.rename(place)
         shutil.rmtree(old, ignore_errors=True)
+
+    def _hidden(self, student: str, what: str) -> Path:
+        """Where a result waits (``new``) or makes room (``old``), beside its place."""
+        return self.autograded / student / f".{self.chapter}.{what}"
+
+    def _sweep(self) -> None:
+        """Clear up after a run that was killed while it wrote: nobody else writes now."""
+        with self._disk():
+            for student in os.listdir(self.autograded) if self.autograded.is_dir() else ():
+                new, old = self._hidden(student, "new"), self._hidden(student, "old")
+                if old.exists() and new.exists() and not self.has_result(student):
+                    new.rename(
+                        self.autograded / student / self.chapter
+                    )  # the last step, which it was killed at
+                for path in (new, old):
+                    if path.exists():
+                        shutil.rmtree(path)
 
     # ------------------------------------------------------------------------------------------ trouble
 

@@ -459,7 +459,7 @@ def _require_python(notebook: NotebookNode, name: str) -> None:
         )
 
 
-def language_of(notebook: NotebookNode, path: Path | None = None) -> str | None:
+def language_of_notebook(notebook: NotebookNode, path: Path | None = None) -> str | None:
     """The edition a notebook belongs to: by its language cell, its metadata, or where it stands."""
     for cell in notebook.cells:
         if match := re.search(r"""use_language\(\s*["'](\w+)["']""", str(cell.get("source", ""))):
@@ -471,6 +471,9 @@ def language_of(notebook: NotebookNode, path: Path | None = None) -> str | None:
         return str(lang)
     parts = path.resolve().parts if path is not None else ()
     return next((code for code in LANGUAGES if code in parts), None)
+
+
+language_of = language_of_notebook  # where no course's language could be meant
 
 
 # ------------------------------------------------------------------------------------------ names

@@ -16,7 +16,6 @@ from typing import Any, Final
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from autograder.repository import Repository
 from autograder.restore import TrueCell
 from userops._language import language, use_language
 from userops.check import met, reset
@@ -30,8 +29,8 @@ class Plan:
     truth: tuple[TrueCell, ...]
 
 
-def plan(master: NotebookNode, truth: Sequence[TrueCell]) -> Plan:
-    return Plan(master.metadata.userops.chapter, tuple(truth))
+def plan(chapter: str, truth: Sequence[TrueCell]) -> Plan:
+    return Plan(chapter, tuple(truth))
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ class Engine:
     pause: float = 0.0
     started: int = 0
 
-    def __init__(self, repo: Repository, **options: Any) -> None:
-        self.repo, self.options = repo, options
+    def __init__(self, **options: Any) -> None:
+        self.options = options
         type(self).started += 1
 
     def __enter__(self) -> Engine:

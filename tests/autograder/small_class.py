@@ -11,7 +11,7 @@ from typing import Any, Final
 import nbformat
 import plain_executor
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import Base, Gradebook
 
 from autograder.course import make_course
 from autograder.grade import Report, grade
@@ -109,3 +109,24 @@ def make_template(root: Path) -> Path:
     repo = make_small_course(root)
     make_course(repo, repo.root / "course", "en", [CHAPTER])
     return repo.root
+
+
+def everything(small: Small) -> dict[str, Any]:
+    """All that grading left: the gradebook's rows by name (ids are random) and the files in ``autograded/``."""
+    with small.book as book:
+        names = sorted(student.id for student in book.students)
+        counts = [len(book.db.execute(table.select()).all()) for table in Base.metadata.sorted_tables]
+    files = {
+        path.relative_to(small.folder).as_posix(): path.read_bytes()
+        for path in (small.folder / "autograded").rglob("*")
+        if path.is_file()
+    }
+    return {"rows": {name: small.rows(name) for name in names}, "counts": counts, "files": files}
+
+
+def hand_in_class(small: Small, number: int = 12) -> None:
+    """A mixed class: right, wrong, empty, in both languages, and one broken file."""
+    for i in range(number):
+        answers = (RIGHT, EVENTS, SWAPPED, {})[i % 4]
+        small.hand_in(f"student-{i:02}", answers, ("en", "zh")[i % 2])
+    small.place("broken").write_text("{", encoding="utf-8")
