@@ -72,9 +72,9 @@ WORDS: Final = {
     "exercise": ("Exercise", "练习"),
     "state": ("Result", "结果"),
     "earned": ("Points", "得分"),
-    "extra": ("{} of them extra credit", "其中附加分 {} 分"),
+    "extra": (" ({} of them extra credit)", "（其中附加分 {} 分）"),
     "known": ("Misconception recognised", "识别出的误区"),
-    "penalty": ("Late penalty: −{} points", "迟交扣 {} 分"),
+    "penalty": ("Late penalty", "迟交扣分"),
     "given": ("Your instructor gave these points.", "这道题的分数由老师给出。"),
     "comment": ("Your instructor's comment", "老师的评语"),
     "waits": (

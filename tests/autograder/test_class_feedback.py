@@ -207,7 +207,7 @@ def test_what_an_instructor_gave_is_shown(course: Course) -> None:
     text = text_of(html)
     assert total == 6.5
     assert "5 / 8 points" in text  # 2 + 2 + 2.5 - 1.5
-    assert "Late penalty: −1.5 points" in text
+    assert "Late penalty: −1.5" in text
     assert "2.5 / 3 points (0.5 of them extra credit)" in text
     assert "Marked by your instructor" in text
     assert "Your instructor gave these points." in text
