@@ -470,12 +470,11 @@ class Book:
     def _sweep(self) -> None:
         """Clear up after a run that was killed while it wrote: nobody else writes now."""
         with self._disk():
-            for student in os.listdir(self.autograded) if self.autograded.is_dir() else ():
-                new, old = self._hidden(student, "new"), self._hidden(student, "old")
-                if old.exists() and new.exists() and not self.has_result(student):
-                    new.rename(
-                        self.autograded / student / self.chapter
-                    )  # the last step, which it was killed at
+            for folder in self.autograded.iterdir() if self.autograded.is_dir() else ():
+                new, old = self._hidden(folder.name, "new"), self._hidden(folder.name, "old")
+                if old.exists() and new.exists() and not self.has_result(folder.name):
+                    # The last step, which it was killed at: the database had it.
+                    new.rename(folder / self.chapter)
                 for path in (new, old):
                     if path.exists():
                         shutil.rmtree(path)

@@ -41,6 +41,7 @@ class Small:
     """A small checkout with a course in it."""
 
     repo: Repository
+    url: str | None = None  # the gradebook's address, if it is no file
 
     @property
     def folder(self) -> Path:
@@ -48,7 +49,7 @@ class Small:
 
     @property
     def book(self) -> Gradebook:
-        return Gradebook(f"sqlite:///{self.folder / 'gradebook.db'}", "userops")
+        return Gradebook(self.url or f"sqlite:///{self.folder / 'gradebook.db'}", "userops")
 
     def answered(self, answers: Mapping[str, str], lang: str = "en") -> NotebookNode:
         """The learner's notebook with these answers."""
