@@ -28,7 +28,7 @@ from userops.errors import CourseError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from autograder.engine import Plan, Ran
+    from autograder.engine import Engine, Plan, Ran
     from autograder.feedback import Page
     from autograder.marks import Marks
     from autograder.restore import Change
@@ -218,15 +218,22 @@ def check(
     return Result(chapter, lang, marks, tuple(changes), asked, time.monotonic() - started)
 
 
+def _engine() -> Engine:
+    """What runs the notebook."""
+    from autograder.engine import Engine
+    from autograder.engine.sandbox import missing
+
+    return Engine(workers=1, confined=missing() is None)
+
+
 def _run(plan: Plan, notebook: NotebookNode, lang: str, progress: Progress | None) -> Ran:
     """Run the cells as an instructor's grading does: the tests apart from the answers, the hidden ones too.
 
     Behind walls where there can be any; elsewhere without, for it is the learner's own code on their own computer.
     """
-    from autograder.engine import Engine, Job
-    from autograder.engine.sandbox import missing
+    from autograder.engine import Job
 
-    with Engine(workers=1, confined=missing() is None) as engine:
+    with _engine() as engine:
         ran = next(iter(engine.run(plan, [Job("me", notebook, lang)], watch=progress)))
     if ran.trouble:
         raise CourseError(ran.trouble)

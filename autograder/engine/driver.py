@@ -332,9 +332,10 @@ class _Submission:
         if step.index in self.fatal:
             return wire.encode({"lost": DEAD, "class": "DeadKernelError"})
         try:
-            if time.monotonic() > deadline:
+            # What an interrupted call leaves to be said may still be said.
+            if time.monotonic() > deadline + GRACE:
                 raise Stopped
-            return self._relay(question, deadline)
+            return self._relay(question, max(deadline, time.monotonic() + GRACE))
         except (Died, Stopped) as error:
             self._lost(step, error)
             self._revive(step)

@@ -142,7 +142,12 @@ class Examiner:
         told = told if isinstance(told, dict) else {}
         name, message = str(told.get("class", "Exception"))[:100], str(told.get("message", ""))[:20_000]
         bases = [str(base) for base in told.get("bases") or []][:20]
-        base = next((_KNOWN[b] for b in bases if b in _KNOWN), Exception)
+        # An interrupted call ends the test, as it ends a cell.
+        base = (
+            KeyboardInterrupt
+            if name == "KeyboardInterrupt"
+            else next((_KNOWN[b] for b in bases if b in _KNOWN), Exception)
+        )
         line = str(told.get("line", ""))
         if line not in self.own:
             line = ""  # not a line that was handed in
@@ -248,11 +253,11 @@ class RemoteFunction(Remote):
         return self
 
 
-class LearnersError(Exception):
+class LearnersError:
     """What every error that came over the wire is, besides the class it was."""
 
 
-def learners_error(name: str, base: type[Exception], message: str) -> Exception:
+def learners_error(name: str, base: type[BaseException], message: str) -> BaseException:
     """Make an exception with a class's name and a message, shown as the learner would see it."""
     kind = type(
         _identifier(name),
@@ -264,9 +269,9 @@ def learners_error(name: str, base: type[Exception], message: str) -> Exception:
     return error
 
 
-def lost(message: str, name: str) -> Exception:
-    """The error of a call that the learner's process did not survive, or did not end."""
-    return learners_error(name, Exception, message)
+def lost(message: str, name: str) -> BaseException:
+    """The error of a call that the learner's process did not survive, or did not end: it ends the test."""
+    return learners_error(name, KeyboardInterrupt, message)
 
 
 def _render(error: Any) -> list[str]:

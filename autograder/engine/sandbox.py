@@ -28,8 +28,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from userops.errors import CourseError
-
 MB: Final = 1024 * 1024
 WORK: Final = Path("/tmp/work")
 
@@ -90,6 +88,9 @@ def require(confined: bool) -> None:
     Raises:
         CourseError: submissions cannot be confined on this machine.
     """
+    # Not above: a warm parent makes its shell before anything imports pandas.
+    from userops.errors import CourseError
+
     if confined and (reason := missing()) is not None:
         raise CourseError(
             f"Submissions are not graded: {reason}; {UNCONFINED}. To grade all the same, add --unconfined "
@@ -136,7 +137,10 @@ def _libraries(root: Path) -> Iterator[Path]:
     yield from (home / "userops", home / "autograder")
     found = {Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
     found |= {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    found |= {Path(entry) for entry in sys.path if entry and Path(entry).is_dir()}
+    # Of the module path only folders of packages: it may hold the folder a command was given in, which may be
+    # a course with its solutions and its gradebook.
+    packages = ("site-packages", "dist-packages")
+    found |= {Path(entry) for entry in sys.path if Path(entry).name in packages and Path(entry).is_dir()}
     found.add(Path(os.path.realpath(sys.executable)).parent)
     for folder in sorted(found):
         inside = any(folder in (top, *top.parents) for top in (root.resolve(), home))
@@ -147,7 +151,7 @@ def _libraries(root: Path) -> Iterator[Path]:
 # ------------------------------------------------------------------------------------------ the inner wall
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWPID = 0x00020000, 0x04000000, 0x08000000, 0x20000000
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 1, 2, 4, 8, 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
 
@@ -198,7 +202,8 @@ def confine(limits: Limits, keep: Iterable[int]) -> None:
     _check(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "mount")
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     # The parent's /proc shows the parent: a new one shows this process alone (some libraries ask for their maps).
-    _check(libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
+    # Read-only: the settings under /proc/sys are the host's, and root may write them without any capability.
+    _check(libc.mount(b"proc", b"/proc", b"proc", flags | _MS_RDONLY, None), "mount /proc")
     for place, size in ((b"/tmp", limits.file_mb), (b"/dev/shm", 16)):
         options = f"size={size}m,nr_inodes=4096,mode=0700".encode()
         _check(libc.mount(b"tmpfs", place, b"tmpfs", flags, options), f"mount {place.decode()}")
@@ -266,7 +271,8 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
 
 
 # System calls that a notebook has no honest use for, by processor. Processes and programs: a limit on their
-# number does not bind root, so there are none. Sockets: a pair made by socketpair (asyncio's) remains.
+# number does not bind root, so there are none. Sockets: a pair made by socketpair (asyncio's) remains. Files in
+# memory count against no limit but their size.
 _CALLS: Final[dict[str, tuple[int, dict[str, int]]]] = {
     "x86_64": (0xC000003E, {
         "socket": 41, "connect": 42, "bind": 49, "listen": 50, "shmget": 29, "shmat": 30, "shmctl": 31, "fork": 57, "vfork": 58, "execve": 59,
@@ -277,7 +283,7 @@ _CALLS: Final[dict[str, tuple[int, dict[str, int]]]] = {
         "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313, "seccomp": 317,
         "bpf": 321, "execveat": 322, "userfaultfd": 323, "io_uring_setup": 425, "open_tree": 428,
         "move_mount": 429, "fsopen": 430, "fsmount": 432, "pidfd_open": 434, "pidfd_getfd": 438,
-        "pidfd_send_signal": 424, "mount_setattr": 442,
+        "pidfd_send_signal": 424, "mount_setattr": 442, "memfd_create": 319, "memfd_secret": 447,
         "clone": 56, "clone3": 435,
     }),
     "aarch64": (0xC00000B7, {
@@ -289,7 +295,7 @@ _CALLS: Final[dict[str, tuple[int, dict[str, int]]]] = {
         "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "seccomp": 277,
         "bpf": 280, "execveat": 281, "userfaultfd": 282, "io_uring_setup": 425, "open_tree": 428,
         "move_mount": 429, "fsopen": 430, "fsmount": 432, "pidfd_open": 434, "pidfd_getfd": 438,
-        "pidfd_send_signal": 424, "mount_setattr": 442,
+        "pidfd_send_signal": 424, "mount_setattr": 442, "memfd_create": 279, "memfd_secret": 447,
         "clone": 220, "clone3": 435,
     }),
 }  # fmt: skip

@@ -162,7 +162,9 @@ class Student:
             "stub": stub,
             "line": line[:300],
             "at": [
-                self.notebook.shell.compile._filename_map.get(own.tb_frame.f_code.co_filename, 0) if own else 0,
+                self.notebook.shell.compile._filename_map.get(own.tb_frame.f_code.co_filename, 0)
+                if own
+                else 0,
                 own.tb_lineno if own else 0,
             ],
             "missing": error.name if isinstance(error, NameError) and isinstance(error.name, str) else None,

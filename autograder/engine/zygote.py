@@ -75,9 +75,14 @@ class Zygote:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
         if self.confined:
             _own_font_cache(self.fonts)
+        if "pandas" in sys.modules:
+            raise RuntimeError("pandas was imported before there was a notebook to ask about")
         self.notebook = Notebook(characters=self.limits.characters)
         with self.notebook.around():
             _import_libraries()
+            from autograder.engine import wire
+
+            wire.warm()
             _read_tables()
             for users, seed in self.companies if self.role == "examiner" else ():
                 _company(users, seed)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -16,10 +16,11 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from small_course import make_small_course
-from traitlets.config import Config
 
-from autograder import cli, course, feedback, self_check, submissions
-from autograder.course import make_course, nbgrader_settings
+from autograder import cli, feedback, self_check, submissions
+from autograder.course import make_course
+from autograder.engine import Engine, Limits
+from autograder.engine.sandbox import missing
 from autograder.exercises import in_language, outline
 from autograder.repository import Repository
 from autograder.self_check import Result, check, find_notebook
@@ -32,6 +33,18 @@ Answer = Callable[[NotebookNode], None]
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_small_course(tmp_path_factory.mktemp("small") / "repo").root
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One engine for all tests: its start takes seconds."""
+    with Engine(workers=1, limits=Limits(cell_seconds=20)) as engine:
+        yield engine
+
+
+@pytest.fixture(autouse=True)
+def one_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_check, "_engine", lambda: nullcontext(engine))
 
 
 @pytest.fixture
@@ -181,16 +194,16 @@ def test_a_damaged_notebook_is_put_right_and_says_what_was_changed(repo: Reposit
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test of the first exercise may run for two seconds; others are given time on a busy computer."""
+def impatient(engine: Engine) -> Iterator[None]:
+    """No cell may run for more than three seconds."""
+    usual, engine.limits = engine.limits, Limits(cell_seconds=3)
+    yield
+    engine.limits = usual
 
-    @contextlib.contextmanager
-    def settings(repo: Repository, folder: Path) -> Iterator[Config]:
-        with nbgrader_settings(repo, folder) as config:
-            config.ExecutePreprocessor.timeout_func = lambda cell: 2 if "people(week)" in cell.source else 120
-            yield config
 
-    monkeypatch.setattr(course, "nbgrader_settings", settings)
+def test_the_engine_of_a_check_is_confined_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert self_check._engine().confined is (missing() is None)
 
 
 def test_a_flood_and_a_dead_kernel_cost_their_own_cells_only(repo: Repository) -> None:
