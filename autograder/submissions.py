@@ -8,6 +8,7 @@ is ever opened, and nothing larger than a notebook can be is ever read.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -237,6 +238,7 @@ def _moment(text: str, path: Path) -> None:
         )
 
 
+@functools.lru_cache(maxsize=64)
 def moment(text: str) -> datetime:
     """A timestamp as nbgrader reads it: UTC, without a zone.
 

@@ -317,6 +317,14 @@ def test_text_that_a_database_cannot_hold_is_made_so_that_it_can(small: Small) -
     assert small.rows("wang")["comments"]["people"] == ("ab\ufffd", None)
 
 
+def test_half_a_character_that_was_printed_costs_nothing(small: Small) -> None:
+    notebook = small.answered(RIGHT)
+    cell_of(notebook, "pair").outputs = [new_output("stream", name="stdout", text="\ud83d")]
+    with opened(small) as book:
+        assert book.save(Result("wang", notebook, "2026-03-02 08:30:00 UTC", "d", "en")) == 5.0
+        assert book.is_graded("wang", "2026-03-02 08:30:00 UTC", "d")
+
+
 class Killed(BaseException):
     """The process is gone: nothing catches this."""
 
@@ -416,16 +424,16 @@ def test_a_full_disk_ends_in_a_sentence_and_a_rerun_completes(
 ) -> None:
     small.hand_in("a")
     small.hand_in("b")
-    real = Path.write_text
+    real = Path.write_bytes
 
-    def full(path: Path, *args: Any, **kwargs: Any) -> int:
+    def full(path: Path, data: bytes) -> int:
         if path.name == f"{CHAPTER}.ipynb" and path.parent.parent.name == "b":
-            real(path, "half", encoding="utf-8")
+            real(path, data[: len(data) // 2])
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        return real(path, *args, **kwargs)
+        return real(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr(Path, "write_bytes", full)
         with pytest.raises(GradingStopped, match=r"The disk that holds .* is full: free some space"):
             small.grade()
     assert list((small.folder / "autograded" / "b").iterdir()) == []
