@@ -206,7 +206,7 @@ def test_what_an_instructor_gave_is_shown(course: Course) -> None:
     html = course.write("ada")
     text = text_of(html)
     assert total == 6.5
-    assert "5 / 8 points" in text  # 2 + 2 + 2.5 - 1.5
+    assert " 5 / 8 points" in text  # 2 + 2 + 2.5 - 1.5
     assert "Late penalty: −1.5" in text
     assert "2.5 / 3 points (0.5 of them extra credit)" in text
     assert "Marked by your instructor" in text
@@ -231,7 +231,7 @@ def test_an_empty_notebook_blames_nobody(course: Course) -> None:
     course.graded("ada", "en", empty, people_test=0.0, pair_test=0.0, memo=0.0)
     text = text_of(course.write("ada"))
     assert text.count("Nothing has been written here.") == 3
-    assert "0 / 8 points" in text
+    assert " 0 / 8 points" in text
 
 
 @pytest.mark.parametrize("key", ["userops", "userops_graded"])

@@ -13,6 +13,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from autograder import safe_html
 from autograder.exercises import Exercise, outline
 from autograder.marks import Given, mark, spoken
 from autograder.notebook_html import notebook_html
@@ -95,7 +96,16 @@ def test_a_learners_text_can_do_nothing_but_be_read(name: str) -> None:
     assert "<h1" not in html
 
 
+@pytest.mark.parametrize("name", HOSTILE)
+def test_each_of_the_two_defences_is_enough(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Markdown that escapes HTML, and bleach: a hole in one is none in the page."""
+    assert_harmless(safe_html._learner_markdown.render(plain(HOSTILE[name])))
+    monkeypatch.setattr(safe_html, "_learner_markdown", safe_html._chapter_markdown)
+    assert_harmless(learner_html.__wrapped__(HOSTILE[name]))
+
+
 def test_a_learners_markdown_is_set_as_markdown() -> None:
+    assert learner_html("![a chart](x.png)") == '<p><span class="soft">[a chart]</span></p>\n'
     html = learner_html(
         "# Memo\n\nTwo **people**, `a<b`:\n\n- one\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[w](https://w.example/?a=1&b=2)"
     )
@@ -148,6 +158,13 @@ def test_a_table_keeps_its_cells_alone(name: str) -> None:
     assert {tag for tag, _ in Tags(html).tags} <= {"table", "tbody", "thead", "tr", "td", "th", "p"}
     assert {key for _, attributes in Tags(html).tags for key in attributes} <= {"colspan", "rowspan", "scope"}
     assert not re.search("</(div|details|section)", html)
+
+
+def test_what_is_no_table_of_pandas_is_cleaned() -> None:
+    assert "<b>x</b>" in table_html("<table><tr><td><b>x</b><i>y</td></tr></table>")
+    assert table_html("<table><tr><td><a href=x>z</a></td></tr></table>") == (
+        "<table><tbody><tr><td>z</td></tr></tbody></table>"
+    )
 
 
 def test_what_pandas_writes_is_kept_without_the_slow_way() -> None:
