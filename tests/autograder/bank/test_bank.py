@@ -1,0 +1,193 @@
+"""Hands in faulty and dishonest notebooks, all through one engine, honest ones between them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+from bank_altered import ALTERED
+from bank_course import FULL, SECRETS, Case, notebook, truth
+from bank_faults import FAULTS
+from bank_lies import LIES
+from bank_reach import REACH
+from nbgrader.utils import determine_grade
+
+from autograder.engine import Engine, Job, Limits, Ran, plan
+from autograder.outcome import complaints, hide_tests, settle, test_counts
+from autograder.restore import restore
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+LIMITS: Final = Limits(cell_seconds=2, submission_seconds=30, cpu_seconds=30, memory_mb=512, message_mb=64)
+CASES: Final = [*FAULTS, *ALTERED, *LIES, *REACH]
+HONEST: Final = Case("neighbour", "answer everything, beside the others")
+CANARY: Final = "CANARY-5a1d"  # stands in the environment, and in files beside the course
+
+
+@dataclass
+class Graded:
+    """What came of a submission: the run, the points of each exercise, all that its learner may see."""
+
+    ran: Ran
+    points: dict[str, float]
+    seen: str
+
+
+@dataclass
+class Bank:
+    """What came of all of them, and what stood outside before and after."""
+
+    graded: dict[str, Graded]
+    before: dict[str, str]
+    after: dict[str, str]
+    left: list[str]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    beside = tmp_path_factory.mktemp("beside")
+    (beside / "gradebook.db").write_text(CANARY, encoding="utf-8")
+    shared = [Path("/tmp/bank-canary"), Path("/dev/shm/bank-canary")]
+    for path in shared:
+        path.write_text(CANARY, encoding="utf-8")
+    os.environ["BANK_SECRET"] = CANARY
+    before = standing(beside)
+    made = plan("ch99_bank", truth())
+    started = time.monotonic()
+    try:
+        with Engine(workers=2, limits=LIMITS) as engine:
+            graded = {}
+            for ran in engine.run(made, jobs(str(beside))):
+                graded[ran.key] = judged(ran)
+            time.sleep(0.2)
+            left = outliving()
+        yield Bank(graded, before, standing(beside), left, time.monotonic() - started)
+    finally:
+        del os.environ["BANK_SECRET"]
+        for path in shared:
+            path.unlink(missing_ok=True)
+
+
+def jobs(beside: str) -> Iterator[Job]:
+    """Every case, and after each of them an honest neighbour."""
+    for case in CASES:
+        case = replace(case, answers={k: v.replace("@BESIDE@", beside) for k, v in case.answers.items()})
+        for key, handed_in in ((case.name, case.notebook()), (f"after {case.name}", notebook({}))):
+            restore(handed_in, truth())
+            yield Job(key, handed_in, case.lang)
+
+
+def judged(ran: Ran) -> Graded:
+    """Read points and what is seen, as grading and feedback do."""
+    points, texts = {}, [ran.trouble or "", *ran.notes, json.dumps(dict(ran.met))]
+    counts = test_counts(ran.notebook)
+    for cell in ran.notebook.cells:
+        meta = cell.metadata.get("nbgrader", {})
+        if meta.get("grade"):
+            settle(cell)
+            given, most = determine_grade(cell)
+            points[meta["grade_id"].removesuffix("_test")] = most if given is None else given
+            texts += [f"{item.message} {item.where}" for item in complaints(cell, counts)]
+    hide_tests(ran.notebook)
+    texts += [json.dumps(cell.get("outputs", []), ensure_ascii=False) for cell in ran.notebook.cells]
+    return Graded(ran, points, "\n".join(texts))
+
+
+def standing(beside: Path) -> dict[str, str]:
+    """Files outside that no submission may touch -> size, time and (for small ones) content."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    here = Path(__file__).parent
+    paths = [ROOT / name for name in tracked.splitlines()] + sorted(beside.rglob("*"))
+    paths += [Path("/tmp/bank-canary"), Path("/dev/shm/bank-canary"), Path("/proc/sys/kernel/core_pattern")]
+    mine = ("userops/", "datasets/", "notebooks/", "solutions/")
+    found = {}
+    for path in paths:
+        # Colleagues may be at work on tests and code beside this run; nobody edits what a course is made of.
+        relative = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else ""
+        if path.is_file() and (not relative or relative.startswith(mine) or here in path.parents):
+            found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for place in ("/tmp", "/dev/shm", str(Path.home())):
+        found[place] = "\n".join(sorted(n for n in os.listdir(place) if "attack" in n))  # noqa: PTH208
+    return found
+
+
+def outliving() -> list[str]:
+    """Names of processes that descend from this one's warm parents, besides these."""
+    children: dict[int, list[int]] = {}
+    names: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            name, rest = stat[: stat.rindex(")")], stat[stat.rindex(")") + 2 :].split()
+            children.setdefault(int(rest[1]), []).append(int(entry.name))
+            names[int(entry.name)] = name.split("(", 1)[1]
+    # us -> bwrap -> bwrap (first process of its namespace) -> the warm parent -> forks
+    depth, level, all_of_them = 0, [os.getpid()], []
+    while level:
+        level = [child for pid in level for child in children.get(pid, [])]
+        if depth == 0:
+            level = [pid for pid in level if names[pid] == "bwrap"]
+        depth += 1
+        all_of_them.append([f"{pid} {names[pid]}" for pid in level])
+    return [name for level_ in all_of_them[3:] for name in level_]
+
+
+def test_the_bank_is_large() -> None:
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names) >= 75
+    assert all(len(group) >= 15 for group in (FAULTS, ALTERED, LIES, REACH))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_points(bank: Bank, case: Case) -> None:
+    """None earns a point that it did not earn, and what was earned beside the attack is kept."""
+    graded = bank.graded[case.name]
+    assert graded.ran.trouble is None
+    got = {name: graded.points[name] for name in case.expected()}
+    assert got == case.expected(), f"{case.tries}: {graded.ran.notes}"
+    for name, most in case.at_most.items():
+        assert 0 <= graded.points[name] <= most
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_neighbour(bank: Bank, case: Case) -> None:
+    """The honest submission that comes next gets all its points."""
+    graded = bank.graded[f"after {case.name}"]
+    assert (graded.ran.trouble, graded.ran.notes, graded.points) == (None, (), FULL)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_nothing_learnt(bank: Bank, case: Case) -> None:
+    """Nothing that a learner sees holds a secret of a hidden test, of the host, or of the course."""
+    seen = bank.graded[case.name].seen
+    for secret in (*SECRETS, CANARY, "BEGIN SOLUTION", *case.never):
+        place = seen.find(secret)
+        assert place < 0, f"{case.tries}: …{seen[max(place - 200, 0) : place + 100]}…"
+    for text in case.says:
+        assert text in seen
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_in_time(bank: Bank, case: Case) -> None:
+    """Each ends within its limits."""
+    assert bank.graded[case.name].ran.wall < case.slow
+
+
+def test_nothing_changed_outside(bank: Bank) -> None:
+    changed = [path for path in bank.before if bank.before[path] != bank.after.get(path)]
+    assert not changed
+
+
+def test_nothing_outlives(bank: Bank) -> None:
+    assert bank.left == []
