@@ -86,7 +86,6 @@ class Zygote:
             _read_tables()
             for users, seed in self.companies if self.role == "examiner" else ():
                 _company(users, seed)
-            _draw_once()
         self.notebook.run(WARM_UP, 1)
         self.notebook.shell.reset(new_session=True, aggressive=False)
         self.notebook.shell.displayhook.flush()
@@ -171,6 +170,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import display
+from userops import style
 
 display(pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": pd.to_datetime(["2025-01-01", "2025-02-01"])}))
 pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}).groupby("b")["a"].sum().to_frame().merge(pd.DataFrame({"b": ["x"]}), on="b")
@@ -179,6 +179,10 @@ ax.plot([1, 2], label="x")
 ax.bar([1, 2], [3, 4])
 ax.set(title="x", xlabel="x", ylabel="y")
 ax.legend()
+plt.show()
+settings = plt.rcParams.copy()
+style.use()
+plt.rcParams.update(settings)
 """
 
 
@@ -234,12 +238,6 @@ def _company(users: int, seed: int) -> None:
     from userops import _load
 
     _load._company(users, seed)
-
-
-def _draw_once() -> None:
-    from userops import style
-
-    style.use()
 
 
 def _require_one_thread() -> None:
