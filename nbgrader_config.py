@@ -24,6 +24,8 @@ except OSError:
 
 c.CourseDirectory.root = str(_course)
 c.CourseDirectory.course_id = "userops"
+# The gradebook is course/gradebook.db. On a PostgreSQL server (an empty database; the password in ~/.pgpass):
+# c.CourseDirectory.db_url = "postgresql+psycopg://teacher@db.example.org/gradebook"
 c.Exchange.root = str(_exchange)
 c.Exchange.cache = str(_course / "cache")
 # On one computer, one account plays every student's part.
