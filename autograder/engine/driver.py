@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import nbformat
+
 from autograder.engine import wire
 from autograder.engine.examiner import ASK, DONE
 from autograder.engine.parents import Child, Parents
@@ -42,6 +44,7 @@ class Step:
         needs: of a test, the learner's names that it reads.
         hidden: of a test, the hidden lines (first and last, from 1).
         name: its grade id, for notes.
+        visible: of a test, how many of its first lines run before anything hidden does.
     """
 
     index: int
@@ -51,6 +54,7 @@ class Step:
     needs: tuple[str, ...] = ()
     hidden: tuple[tuple[int, int], ...] = ()
     name: str = ""
+    visible: int = 0
 
 
 @dataclass
@@ -101,7 +105,7 @@ class _Submission:
         self.student: Child | None = None
         self.fatal: set[int] = set()  # steps that are not run again
         self.values: dict[int, dict[str, Any]] = {}  # a test's index -> the learner's values
-        self.restarts = 0
+        self.restarts = self.examiners = 0
         self.end = 0.0
 
     def run(self) -> Run:
@@ -151,7 +155,9 @@ class _Submission:
     def _keep(self, step: Step) -> None:
         kept = self._ask_student("keep", place=step.index, names=list(step.needs))
         values = kept.get("values")
-        self.values[step.index] = values if isinstance(values, dict) else {}
+        values = values if isinstance(values, dict) else {}
+        # What was not asked for is not taken: it could stand in the place of a name of the test's own.
+        self.values[step.index] = {name: values[name] for name in step.needs if name in values}
 
     def _outputs(self, answer: dict[str, Any]) -> list[Output]:
         if "error" in answer:
@@ -249,24 +255,34 @@ class _Submission:
             }
         )
         self.examiner = self.parents.fork("examiner", self.lang)
-        first: dict[str, Any] = {"own": own}
+        self.first: dict[str, Any] = {"own": own}
+        # Every test's visible lines first: whatever a learner's function says to them, it has seen nothing hidden.
+        opened: dict[int, tuple[int, int]] = {}  # a test -> which processes saw its visible lines
         try:
             for step in self.steps:
-                if step.role == "learner":
-                    continue
-                request: dict[str, Any] = {"source": step.source, "count": step.count, **first}
-                if step.role == "test":
-                    values = self.values.get(step.index, {})
-                    request |= {
-                        "values": values,
-                        "absent": [name for name in step.needs if name not in values],
-                        "hidden": [list(span) for span in step.hidden],
-                    }
-                    self._stand(step)
-                first = {}
-                self._examine_one(step, request)
+                if step.role == "locked":
+                    self._examine_one(step, {})
+                elif step.role == "test" and (step.visible or not step.hidden):
+                    asked: dict[str, Any] = {"part": "first"} if step.hidden else {}
+                    if self._examine_one(step, self._test(step) | asked) and step.hidden:
+                        opened[step.index] = (self.restarts, self.examiners)
+            for step in self.steps:
+                if step.role == "test" and step.hidden and (step.index in opened or not step.visible):
+                    request = self._test(step) | {"part": "rest"}
+                    if opened.get(step.index) == (self.restarts, self.examiners):
+                        request |= {"values": {}, "absent": []}  # they are where they were
+                    self._examine_one(step, request)
         finally:
             self.result.cpu += self.examiner.end()
+
+    def _test(self, step: Step) -> dict[str, Any]:
+        values = self.values.get(step.index, {})
+        return {
+            "values": values,
+            "absent": [name for name in step.needs if name not in values],
+            "hidden": [list(span) for span in step.hidden],
+            "visible": step.visible,
+        }
 
     def _stand(self, step: Step) -> None:
         if self.student is not None:
@@ -282,9 +298,14 @@ class _Submission:
             with contextlib.suppress(Died, Stopped):
                 self._ask_student("stand", place=step.index)
 
-    def _examine_one(self, step: Step, request: dict[str, Any]) -> None:
+    def _examine_one(self, step: Step, request: dict[str, Any]) -> bool:
+        """Have a locked cell or (a part of) a test run; returns whether it passed."""
         if self.watch is not None and step.role == "test":
             self.watch(len(self.result.outputs), len(self.steps))
+        if step.role == "test":
+            self._stand(step)
+        request = {"source": step.source, "count": step.count, **request, **self.first}
+        self.first = {}
         try:
             answer = self._converse(step, request)
         except (EOFError, OSError, wire.WireError):
@@ -292,17 +313,27 @@ class _Submission:
             self.result.notes.append(f"test {step.name}: the examiner's process ended")
             self.result.outputs[step.index] = [_error("DeadKernelError", DEAD)]
             self._new_examiner(step)
-            return
+            return False
+        passed = answer.get("passed") is True
         if step.role == "test":
-            self.result.outputs[step.index] = as_outputs(answer.get("outputs"), 4 * MB)
-            self.result.met[step.name] = [str(key) for key in answer.get("met") or []]
+            outputs = as_outputs(answer.get("outputs"), 4 * MB)
+            # No error would mean full points.
+            if not passed and not any(output["output_type"] == "error" for output in outputs):
+                outputs.append(_error("Error", "The test did not pass.  测试没有通过。"))
+            before = self.result.outputs.get(step.index, []) if answer.get("goes_on") is True else []
+            self.result.outputs[step.index] = _joined(before, outputs)
+            met = self.result.met.get(step.name, []) if before else []
+            self.result.met[step.name] = met + [str(key) for key in answer.get("met") or []]
+        return passed
 
     def _new_examiner(self, upto: Step) -> None:
         self.result.cpu += self.examiner.end()
         self.examiner = self.parents.fork("examiner", self.lang)
+        self.examiners += 1
+        self.first = {"tainted": True}
         for step in self.steps[: self.steps.index(upto)]:
             if step.role == "locked":
-                self._converse(step, {"source": step.source, "count": step.count})
+                self._converse(step, {"source": step.source, "count": step.count, **self.first})
 
     def _converse(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
         """Give the examiner a cell, and the student its questions, until the cell is done."""
@@ -342,6 +373,15 @@ class _Submission:
             stopped = isinstance(error, Stopped)
             text = TIMEOUT.format(self.limits.cell_seconds, self.limits.cell_seconds) if stopped else DEAD
             return wire.encode({"lost": text, "class": "CellTimeoutError" if stopped else "DeadKernelError"})
+
+
+def _joined(before: list[Output], after: list[Output]) -> list[Output]:
+    """The outputs of a cell that ran in two parts."""
+    if before and after and before[-1]["output_type"] == after[0]["output_type"] == "stream":
+        if before[-1]["name"] == after[0]["name"]:
+            joined = {**after[0], "text": before[-1]["text"] + after[0]["text"]}
+            return [*before[:-1], nbformat.from_dict(joined), *after[1:]]
+    return [*before, *after]
 
 
 def _error(name: str, text: str) -> Output:

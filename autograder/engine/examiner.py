@@ -4,8 +4,9 @@ A learner's function is here a stand-in that sends its arguments away and gets a
 the examiner's own frame with the same numbers in it. Nothing of the learner's is ever executed here.
 
 What a hidden test hands to a learner's function could come back in an error's message, in something printed, or
-in a value that a check quotes. So while a hidden line runs, prints are dropped, an error keeps its class and the
-learner's own line, and long quotations are cut (:class:`Gate`).
+in a value that a check quotes, at once or when a later test calls. So all tests' visible lines run before the first
+hidden one; and from the first call by a hidden line on, prints are dropped, an error keeps its class and the
+learner's own line, and a check tells what is wrong without quoting what came (:class:`Gate`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ import pandas as pd
 from autograder.engine import wire
 from autograder.engine.sandbox import MB, Limits
 from autograder.engine.shell import Notebook
+from autograder.engine.student import isolated
 
 ASK, DONE = b"?", b"!"
-QUOTED: Final = 24  # characters of a learner's text that a hidden test's message may show
 _LIBRARIES: Final = frozenset(
     {"numpy", "pandas", "matplotlib", "scipy", "sklearn", "math", "datetime", "userops"}
 )
@@ -58,6 +59,9 @@ class Examiner:
         self.bounds = wire.Bounds(bytes=limits.message_mb * MB)
         self.gate = Gate(notebook.names)
         self.own: frozenset[str] = frozenset()
+        self.locked: dict[str, Any] = {}
+        self.paused: dict[str, dict[str, Any]] = {}  # a test's text -> names after its visible lines
+        self.gate.hush()
         import userops.sql
 
         userops.sql.run_query = self.query
@@ -69,19 +73,59 @@ class Examiner:
         values: dict[str, Any] | None = None,
         absent: list[str] = (),  # type: ignore[assignment]
         hidden: list[tuple[int, int]] = (),  # type: ignore[assignment]
+        visible: int = 0,
+        part: str = "",
+        tainted: bool = False,
     ) -> dict[str, Any]:
-        """Run a locked cell, or a test (with ``values``: the learner's names that it reads)."""
+        """Run a locked cell, or a test (with ``values``: the learner's names that it reads).
+
+        Args:
+            visible: of a test, how many first lines can run before the others.
+            part: ``"first"``: run these alone; ``"rest"``: run the others, where they ended.
+            tainted: a learner's function may have been called by a hidden line already.
+        """
         from userops import check
 
         names = self.notebook.names
         check.reset()
-        self.gate.open(hidden)
-        for name in absent:
-            names.pop(name, None)
-        for name, packed in (values or {}).items():
-            names[name] = self.unpack(packed)
-        outputs = self.notebook.run(source, count)
-        return {"outputs": [self.gate.filter(output) for output in outputs], "met": check.met()}
+        self.gate.tainted |= tainted
+        self.gate.open([] if part == "first" else hidden)
+        paused = self.paused.pop(source, None) if part == "rest" else None
+        if paused is not None:
+            names.clear()
+            names.update(paused)
+            # What stands in for a thing of a process that has gone, stands in for the new one's.
+            for name, packed in (values or {}).items():
+                if isinstance(names.get(name), Remote):
+                    names[name] = self.unpack(packed)
+        elif values is not None:
+            # A learner's function may change a table that it is handed: for this test alone.
+            names.update({name: isolated(value) for name, value in self.locked.items()})
+            for name in absent:
+                names.pop(name, None)
+            for name, packed in values.items():
+                names[name] = self.unpack(packed)
+        lines = source.split("\n")
+        if part == "first":
+            run = "\n".join(lines[:visible])
+        elif paused is not None:
+            run = "\n".join([*(f"# {line}" for line in lines[:visible]), *lines[visible:]])
+        else:
+            run = source
+        known = set(names)
+        outputs = self.notebook.run(run, count)
+        passed = self.notebook.passed
+        if values is None:
+            self.locked |= {name: names[name] for name in names.keys() - known if name[0] != "_"}
+        if part == "first" and passed:
+            self.paused[source] = dict(names)
+            outputs = [output for output in outputs if output["output_type"] != "execute_result"]
+        return {
+            "outputs": [self.gate.filter(output, self.notebook.error) for output in outputs],
+            "met": check.met(),
+            "passed": passed,
+            "goes_on": paused is not None,
+        }
 
     def unpack(self, packed: Any) -> Any:
         """Turn what the student sent into a value of the examiner's own."""
@@ -94,6 +138,8 @@ class Examiner:
 
     def ask(self, do: str, **with_: Any) -> dict[str, Any]:
         """Ask the student; raises what the learner's code raised there."""
+        if do != "trace" and self.gate.is_hidden():
+            self.gate.tainted = self.gate.asked = True
         wire.write_frame(self.sock, ASK + wire.encode({"do": do, "with": with_}))
         answer = wire.decode(wire.read_frame(self.sock, self.bounds.bytes + MB), None, self.bounds)
         if not isinstance(answer, dict):
@@ -162,6 +208,8 @@ class Examiner:
         error.__remote__ = self if not hidden else None  # type: ignore[attr-defined]
         error.__stub__ = bool(told.get("stub"))  # type: ignore[attr-defined]
         error.__line__ = line  # type: ignore[attr-defined]
+        if hidden and line:
+            self.gate.lines.add(line)
         at = told.get("at")
         at = at if isinstance(at, list) and len(at) == 2 and all(type(n) is int for n in at) else [0, 0]
         error.__at__ = [min(max(n, 0), 99_999) for n in at]  # type: ignore[attr-defined]
@@ -194,6 +242,9 @@ class Examiner:
             return found if found is not None else Remote.named("module", "", self, None)
         class_name, thing = str(described.get("class", "object")), described.get("thing")
         thing = thing if isinstance(thing, int) else None
+        if self.gate.asked:  # a name, too, can tell
+            class_name = class_name if class_name in _KNOWN else "object"
+            described = {**described, "name": "f" if kind == "function" else "object"}
         if kind == "iterator":
             return iter(())
         if kind == "class":
@@ -284,7 +335,7 @@ def _render(error: Any) -> list[str]:
     if remote is not None:
         lines = remote.ask("trace").get("lines")
         if isinstance(lines, list) and lines:
-            return [str(line) for line in lines]
+            return [str(line)[:5000] for line in lines[:200]]
     line = getattr(error, "__line__", "")
     if not line:
         return [text]
@@ -386,20 +437,31 @@ _PANDAS_ERRORS: Final = frozenset(
 
 
 class Gate:
-    """Lets through what a learner may know of a test: of its hidden lines, whether they pass and what is meant."""
+    """Lets through what a learner may know of a test: of its hidden lines, whether they pass and what is meant.
+
+    Attributes:
+        tainted: a learner's function has been called by a hidden line; from then on it may tell what it saw.
+        asked: this test has called a learner's function since.
+        lines: the learner's own lines, which may be quoted.
+    """
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
         self.hidden: list[tuple[int, int]] = []
-        self.texts: list[str] = []
+        self.tainted = self.asked = False
+        self.texts: set[str] = set()
+        self.lines: set[str] = set()
 
     def open(self, hidden: Any) -> None:
         """Begin a cell whose hidden lines are these (first and last, from 1)."""
         self.hidden = [tuple(span) for span in hidden]
-        self.texts = []
+        self.asked = False
+        self.texts, self.lines = set(), set()
 
     def is_hidden(self) -> bool:
-        """Whether the test cell's running line is a hidden one."""
+        """Whether what a learner's function says now must not be shown."""
+        if self.tainted:
+            return True
         if not self.hidden:
             return False
         frame = sys._getframe(1)
@@ -415,33 +477,97 @@ class Gate:
         return len(text) <= 120 and (text in line or _ORDINARY.fullmatch(text) is not None)
 
     def remember(self, value: Any) -> None:
-        """Note the long texts in what a learner's function returned to a hidden line."""
-        if len(self.texts) < 2000:
-            self.texts += [text for text in _texts(value, 3) if len(text) > QUOTED][:500]
+        """Note the texts in what a learner's function returned to a hidden line."""
+        if len(self.texts) < 5000:
+            self.texts |= {text for text in _texts(value, 3)[:1000] if text.strip()}
 
-    def cut(self, text: str) -> str:
-        """Shorten what quotes such a text."""
-        for known in self.texts:
-            start = text.find(known[:QUOTED])
-            if start >= 0:
-                text = text[: start + QUOTED] + " …"
-        return text
+    def hush(self) -> None:
+        """Have the checks quote nothing of what came, once it may tell what a hidden line asked."""
+        from userops.check import _error, _plain
 
-    def filter(self, output: dict[str, Any]) -> dict[str, Any]:
-        """Shorten quotations in a test's output."""
-        if not self.texts:
+        show, describe, init = _plain.show, _plain.describe, _error.CheckError.__init__
+
+        def quiet_show(value: Any, limit: int = 40) -> str:
+            if not self.asked or _plain.plain(value) is _plain.MISSING or isinstance(value, bool):
+                return show(value, limit)
+            return "…"
+
+        def quiet_describe(value: Any) -> str:
+            return _in_kind(value) if self.asked else describe(value)
+
+        def quiet_init(error: Any, message: str, **more: Any) -> None:
+            # What is said to a known misconception was written by the author.
+            told = self.asked and more.get("misconception") is None and more.get("state") != "not_attempted"
+            init(error, self.discreet(message) if told else message, **more)
+
+        _error.CheckError.__init__ = quiet_init  # type: ignore[method-assign]
+        for name, module in list(sys.modules.items()):
+            if name.startswith("userops.check"):
+                for old, new in ((show, quiet_show), (describe, quiet_describe)):
+                    if vars(module).get(old.__name__) is old:
+                        setattr(module, old.__name__, new)
+
+    def discreet(self, message: str) -> str:
+        """A message without numbers, and without the texts that came."""
+        kept = sorted((line for line in self.lines if line in message), key=len, reverse=True)
+        for number, line in enumerate(kept):
+            message = message.replace(line, f"\0{chr(0xE000 + number)}\0")
+        message = _NUMBER.sub("…", self._without(message))
+        for number, line in enumerate(kept):
+            message = message.replace(f"\0{chr(0xE000 + number)}\0", line)
+        return message
+
+    def _without(self, message: str) -> str:
+        for text in sorted((text for text in self.texts if text in message), key=len, reverse=True):
+            message = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "…", message)
+        return message
+
+    def filter(self, output: dict[str, Any], error: BaseException | None) -> dict[str, Any]:
+        """Take out of a test's output what came of a learner's function and was asked by a hidden line."""
+        from userops.check import CheckError
+
+        if not self.asked:
             return output
         if output["output_type"] == "stream":
-            lines = [self.cut(line) for line in output["text"].split("\n")]
-            return {**output, "text": "\n".join(lines)}
-        if output["output_type"] == "error":
-            return {
-                **output,
-                "evalue": self.cut(output["evalue"]),
-                "traceback": [self.cut(x) for x in output["traceback"]],
-            }
+            return {**output, "text": self._without(output["text"])}
+        # A check's words, and those of an error that came over the wire, have passed here already.
+        if output["output_type"] == "error" and not isinstance(error, CheckError | LearnersError):
+            said = self.discreet(output["evalue"]) if isinstance(error, AssertionError) else ""
+            return {**output, "evalue": said, "traceback": [f"{output['ename']}: {said}".rstrip(": ")]}
         return output
 
+
+def _in_kind(value: Any) -> str:
+    """What kind of thing came, and no more."""
+    from userops._language import t
+    from userops.check._plain import kind_of, plain
+
+    for kind, en, zh in _THINGS:
+        if isinstance(value, kind):
+            return t(en, zh)
+    en, zh = _SCALARS.get(kind_of(plain(value)), ("an object", "一个对象"))
+    return t(en, zh)
+
+
+_THINGS: Final = (
+    (pd.DataFrame, "a DataFrame", "一个 DataFrame"),
+    (pd.Series, "a Series", "一个 Series"),
+    (dict, "a dict", "一个字典"),
+    (list, "a list", "一个列表"),
+    (tuple, "a tuple", "一个元组"),
+    ((set, frozenset), "a set", "一个集合"),
+    ((np.ndarray, pd.Index), "an array", "一个数组"),
+)
+_SCALARS: Final = {
+    "void": ("a missing value", "一个缺失值"),
+    "truth": ("a truth value", "一个布尔值"),
+    "number": ("a number", "一个数字"),
+    "text": ("a text", "一段文本"),
+    "time": ("a time", "一个时间"),
+    "delta": ("a duration", "一个时长"),
+}
+# Numbers, but for those that the checks' own sentences hold.
+_NUMBER: Final = re.compile(r"(?<![^\W\d_])(?!(?:0\.5|50)(?![\d.,]*\d))\d(?:[\d,.:/eE+-]*\d)?")
 
 _ORDINARY: Final = re.compile(
     r"division by zero|float division by zero|integer division or modulo by zero|list index out of range"
@@ -455,6 +581,8 @@ _ORDINARY: Final = re.compile(
 def _texts(value: Any, depth: int) -> list[str]:
     if isinstance(value, str):
         return [value[:10_000]]
+    if isinstance(value, int | float | pd.Timestamp | pd.Timedelta):
+        return [str(value)]
     if depth == 0:
         return []
     if isinstance(value, pd.DataFrame):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -121,6 +122,7 @@ def steps(notebook: NotebookNode, plan: Plan) -> list[Step]:
                     plan.needs.get(true.grade_id, ()),
                     hidden,
                     true.grade_id,
+                    seen_before(true.source),
                 )
             )
         elif true is not None and true.fixed:
@@ -128,6 +130,21 @@ def steps(notebook: NotebookNode, plan: Plan) -> list[Step]:
         else:
             found.append(Step(index, "learner", cell.source, count, name=true.grade_id if true else ""))
     return found
+
+
+@functools.lru_cache(maxsize=4096)
+def seen_before(source: str) -> int:
+    """How many of a test's first lines can run by themselves before anything hidden does."""
+    hidden = hidden_lines(source)
+    tree = parsed(source)
+    if not hidden or not tree.body:
+        return 0
+    reaching = next((node for node in tree.body if (node.end_lineno or 0) >= hidden[0][0]), None)
+    return hidden[0][0] - 1 if reaching is None else min(hidden[0][0], _first_line(reaching)) - 1
+
+
+def _first_line(node: ast.stmt) -> int:
+    return min([node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", []))])
 
 
 def hidden_lines(source: str) -> tuple[tuple[int, int], ...]:

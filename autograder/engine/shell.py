@@ -27,6 +27,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from traitlets.config import Config
 
+from autograder.engine.inert import inert
+
 Output = dict[str, Any]
 
 CUT: Final = "\n[…]\n"
@@ -104,7 +106,8 @@ class Collector(Session):
             self.clear_next = False
 
     def _add(self, output: Output) -> None:
-        if self.room > 0:
+        # An error and a result are what a test is judged by: they come through after any number of others.
+        if self.room > 0 or (output["output_type"] in ("error", "execute_result") and self.room > -100):
             self.room -= 1
             self.outputs.append(output)
 
@@ -178,6 +181,8 @@ class Notebook:
         }
         self._spilled: dict[str, int] = {}
         self.running = False
+        self.passed = True  # how the last cell ended
+        self.error: BaseException | None = None
 
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
@@ -219,15 +224,19 @@ class Notebook:
         shell = self.shell
         self.collector.begin(self.characters, self.flood, 1000)
         shell.execution_count = count
+        self.passed, self.error = True, None
         if not source.strip():
             return []
         with self.around():
-            self.running = True
+            self.running, self.passed = True, False
             try:
                 result = shell.run_cell(source, store_history=True)
+                self.passed = bool(result.success)
+                self.error = result.error_in_exec or result.error_before_exec
                 if result.error_before_exec is not None and not self._has_error():
                     self._error(result.error_before_exec)
             except KeyboardInterrupt as interrupted:  # between two of the shell's own steps
+                self.passed, self.error = False, interrupted
                 self._error(interrupted)
             finally:
                 self.running = False
@@ -282,23 +291,30 @@ def as_outputs(found: Any, limit: int) -> list[NotebookNode]:
     outputs: list[NotebookNode] = []
     if not isinstance(found, list):
         return outputs
-    for item in found[:1000]:
+    for item in found:
         try:
             output = _as_output(item)
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
-        limit -= len(repr(output)) if output.output_type == "error" else sum(map(len, _texts(output)))
-        if limit < 0:
-            break
+        limit -= _size(output)
+        if limit < 0 or len(outputs) >= 1000:
+            # A test is judged by its error and its result: these are cut, never left out.
+            if output.output_type == "error" and len(outputs) < 1100:
+                output.traceback = [f"{output.ename}: {output.evalue}"[:2000]]
+            elif output.output_type == "execute_result" and len(outputs) < 1100:
+                output.data = {"text/plain": output.data.get("text/plain", "")[:2000]}
+            else:
+                continue
         outputs.append(output)
     return outputs
 
 
-def _texts(output: NotebookNode) -> Iterator[str]:
+def _size(output: NotebookNode) -> int:
     if output.output_type == "stream":
-        yield output.text
-    else:
-        yield from (value for value in output.data.values() if isinstance(value, str))
+        return len(output.text)
+    if output.output_type == "error":
+        return sum(map(len, output.traceback)) + len(output.evalue)
+    return sum(len(value) for value in output.data.values() if isinstance(value, str))
 
 
 def _as_output(item: dict[str, Any]) -> NotebookNode:
@@ -316,38 +332,15 @@ def _as_output(item: dict[str, Any]) -> NotebookNode:
         )
     if kind not in ("display_data", "execute_result"):
         raise ValueError(kind)
-    data = {
-        str(mime)[:100]: value
-        for mime, value in item["data"].items()
-        if isinstance(value, str) or (str(mime).endswith("json") and _is_plain(value))
-    }
+    data, metadata = inert(item["data"], item.get("metadata"))
     extra = {}
     if kind == "execute_result":
         count = item.get("execution_count")
         extra["execution_count"] = count if isinstance(count, int) else None
-    metadata = item.get("metadata")
-    return new_output(
-        kind,
-        data=data,
-        metadata=metadata if _is_plain(metadata) and isinstance(metadata, dict) else {},
-        **extra,
-    )
+    return new_output(kind, data=data, metadata=metadata, **extra)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("text expected")
     return value.encode("utf-8", "replace").decode("utf-8")
-
-
-def _is_plain(value: Any, depth: int = 6) -> bool:
-    """Whether a value is JSON, and not too deep."""
-    if value is None or type(value) in (bool, int, float, str):
-        return True
-    if depth == 0:
-        return False
-    if type(value) is list:
-        return len(value) < 10_000 and all(_is_plain(item, depth - 1) for item in value)
-    return type(value) is dict and all(
-        type(key) is str and _is_plain(item, depth - 1) for key, item in value.items()
-    )

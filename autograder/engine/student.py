@@ -77,7 +77,7 @@ class Student:
 
     def _keep(self, place: int, names: list[str]) -> dict[str, Any]:
         have = self.notebook.names
-        self.kept[place] = {name: _isolated(value) for name, value in have.items()}
+        self.kept[place] = {name: isolated(value) for name, value in have.items()}
         return {"values": {name: self._packed(have[name]) for name in names if name in have}}
 
     def _packed(self, value: Any) -> bytes | dict[str, str]:
@@ -251,7 +251,7 @@ def _is_drawn(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, Artist) for item in value)
 
 
-def _isolated(value: Any) -> Any:
+def isolated(value: Any) -> Any:
     """A value that later cells cannot change: frames copy lazily, small containers are copied."""
     kind = type(value)
     if kind in (pd.DataFrame, pd.Series):

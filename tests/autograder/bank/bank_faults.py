@@ -18,7 +18,7 @@ FAULTS: Final = [
     Case("honest_zh", "answer everything, in Chinese", lang="zh"),
     Case(
         "untouched", "hand in the stubs",
-        {name: "# YOUR CODE HERE\nraise NotImplementedError()" for name in HONEST},
+        dict.fromkeys(HONEST, "# YOUR CODE HERE\nraise NotImplementedError()"),
         points=dict.fromkeys(HONEST, 0),
     ),
     Case(
@@ -50,7 +50,7 @@ FAULTS: Final = [
             "people": _body("import ctypes\nreturn ctypes.string_at(0)"),
             "parts": "first = 11\ndef second(n, who):\n    import ctypes\n    return ctypes.string_at(0)",
         },
-        points={"people": 0, "parts": 1},
+        points={"people": 0, "parts": 0},
     ),
     Case("input", "ask the keyboard", {"people": _PEOPLE + "\nname = input('Your name? ')"}, says=("StdinNotImplementedError",)),
     Case("deleted_answer", "delete the answer's text", {"people": ""}, points={"people": 0}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -182,6 +183,23 @@ def test_nothing_learnt(bank: Bank, case: Case) -> None:
 def test_in_time(bank: Bank, case: Case) -> None:
     """Each ends within its limits."""
     assert bank.graded[case.name].ran.wall < case.slow
+
+
+def test_nothing_acts_in_a_browser(bank: Bank) -> None:
+    """Whoever looks at an executed notebook runs nothing of its author's, and loads nothing."""
+    shown = [
+        str(value)
+        for graded in bank.graded.values()
+        for cell in graded.ran.notebook.cells
+        for output in cell.get("outputs", [])
+        for mime, value in output.get("data", {}).items()
+        if mime not in ("text/plain", "image/png")
+    ]
+    assert any("<table" in text for text in shown)
+    for text in shown:
+        assert not re.search(
+            r"(?i)<(?:script|iframe|svg|form|link|object|embed)|<[^>]*\son\w+\s*=|src=.?[^d]|url\(", text
+        )
 
 
 def test_nothing_changed_outside(bank: Bank) -> None:
