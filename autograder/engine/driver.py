@@ -20,7 +20,7 @@ import nbformat
 
 from autograder.engine import wire
 from autograder.engine.examiner import ASK, DONE
-from autograder.engine.parents import Child, Parents
+from autograder.engine.parents import Child, Kind, NoRoom, Parents
 from autograder.engine.sandbox import MB, Limits
 from autograder.engine.shell import Output, as_outputs
 
@@ -122,11 +122,25 @@ class _Submission:
         self.result.parts |= {"student": learned - started, "examiner": done - learned}
         return self.result
 
+    def _fork(self, kind: Kind) -> Child:
+        """Fork a process. A submission that fills the machine with threads can hold this up, until it is ended."""
+        patience = time.monotonic() + 2 * (self.limits.cell_seconds + GRACE) + 30
+        while True:
+            try:
+                return self.parents.fork(kind, self.lang)
+            except NoRoom:
+                if self.student is not None:
+                    self.result.notes.append("it was ended: it left no room for another process")
+                    self._end_student()
+                elif time.monotonic() > patience:
+                    raise
+                time.sleep(0.2)
+
     # ------------------------------------------------------------------ the learner's cells
 
     def _learn(self) -> None:
         """Run every cell that is not a test; where a test stands, keep the names that it reads."""
-        self.student = self.parents.fork("student", self.lang)
+        self.student = self._fork("student")
         position = 0
         while position < len(self.steps):
             step = self.steps[position]
@@ -186,7 +200,7 @@ class _Submission:
             self.student = None
             return
         self.restarts += 1
-        self.student = self.parents.fork("student", self.lang)
+        self.student = self._fork("student")
         for step in self.steps[:upto]:
             if step.index in self.fatal or self.student is None:
                 continue
@@ -254,7 +268,7 @@ class _Submission:
                 for line in step.source.splitlines()
             }
         )
-        self.examiner = self.parents.fork("examiner", self.lang)
+        self.examiner = self._fork("examiner")
         self.first: dict[str, Any] = {"own": own}
         # Every test's visible lines first: whatever a learner's function says to them, it has seen nothing hidden.
         opened: dict[int, tuple[int, int]] = {}  # a test -> which processes saw its visible lines
@@ -328,7 +342,7 @@ class _Submission:
 
     def _new_examiner(self, upto: Step) -> None:
         self.result.cpu += self.examiner.end()
-        self.examiner = self.parents.fork("examiner", self.lang)
+        self.examiner = self._fork("examiner")
         self.examiners += 1
         self.first = {"tainted": True}
         for step in self.steps[: self.steps.index(upto)]:

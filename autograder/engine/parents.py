@@ -26,6 +26,10 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 START_SECONDS: Final = 180
 
 
+class NoRoom(CourseError):
+    """No process could be started: there are too many, of threads, too."""
+
+
 class Child:
     """One forked process, and the line to it."""
 
@@ -111,10 +115,17 @@ class Parent:
         return answer
 
     def fork(self, lang: str) -> Child:
-        """Fork a process for a submission."""
+        """Fork a process for a submission.
+
+        Raises:
+            NoRoom: the machine has no room for another process now.
+        """
         ours, theirs = socket.socketpair()
         try:
-            pid = self.request({"do": "fork", "lang": lang}, [theirs.fileno()])["pid"]
+            told = self.request({"do": "fork", "lang": lang}, [theirs.fileno()])
+            if "busy" in told:
+                raise NoRoom(f"This machine could not start another process ({told['busy']}).")
+            pid = told["pid"]
         except BaseException:
             ours.close()
             raise

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Final
 
 MB: Final = 1024 * 1024
+THREADS: Final = 1024  # of all submissions at once
 WORK: Final = Path("/tmp/work")
 
 UNCONFINED: Final = (
@@ -178,14 +179,14 @@ class OwnProcesses:
         _check(_libc().unshare(_NEWPID), "unshare")
         try:
             pid = os.fork()
-        except OSError:
-            pid = -1
+        except OSError as error:
+            pid, refused = -1, error
         if pid == 0:
             os.close(self._ours)
             return 0
         _check(_libc().setns(self._ours, _NEWPID), "setns")
         if pid < 0:
-            raise OSError("fork failed")
+            raise refused
         return pid
 
 
@@ -211,6 +212,8 @@ def confine(limits: Limits, keep: Iterable[int]) -> None:
     os.chdir(WORK)
     only(keep)
     _limit(limits)
+    # Counted in the outer wall's user namespace. It does not bind root: see ``driver``, which waits.
+    resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
     _drop_capabilities(libc)
     _filter_calls(libc)
 

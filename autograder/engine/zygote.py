@@ -120,7 +120,10 @@ class Zygote:
 
     def _answer(self, request: dict[str, Any], passed: list[int]) -> dict[str, Any]:
         if request["do"] == "fork":
-            pid = self.processes.fork() if self.processes else os.fork()
+            try:
+                pid = self.processes.fork() if self.processes else os.fork()
+            except BlockingIOError as error:
+                return {"busy": str(error)}
             if pid == 0:
                 self._become(passed[0], request)
             return {"pid": pid}
