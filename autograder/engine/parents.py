@@ -210,6 +210,8 @@ def _environment(data: Path, confined: bool) -> dict[str, str]:
         # joblib's and Arrow's own processes and threads have no place in a fork.
         "JOBLIB_MULTIPROCESSING": "0", "LOKY_MAX_CPU_COUNT": "1",
         "JE_ARROW_MALLOC_CONF": "background_thread:false", "ARROW_IO_THREADS": "1",
+        # Each thread would set aside 64 MB of addresses, and a limit of memory counts them.
+        "MALLOC_ARENA_MAX": "2",
         "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
     }  # fmt: skip
     if confined:
