@@ -12,7 +12,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -113,21 +113,30 @@ class _Submission:
         self.end = started + self.limits.submission_seconds
         try:
             self._learn()
-            learned = time.monotonic()
             self._examine()
         finally:
-            self._end_student()
-        done = time.monotonic()
-        self.result.wall = done - started
-        self.result.parts |= {"student": learned - started, "examiner": done - learned}
+            with self._clock("ending both processes"):
+                self._end_student()
+        self.result.wall = time.monotonic() - started
         return self.result
+
+    @contextlib.contextmanager
+    def _clock(self, part: str) -> Iterator[None]:
+        """Add what happens within to a part of the submission's time."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            parts = self.result.parts
+            parts[part] = parts.get(part, 0.0) + time.monotonic() - started
 
     def _fork(self, kind: Kind) -> Child:
         """Fork a process. A submission that fills the machine with threads can hold this up, until it is ended."""
         patience = time.monotonic() + 2 * (self.limits.cell_seconds + GRACE) + 30
         while True:
             try:
-                return self.parents.fork(kind, self.lang)
+                with self._clock(f"forking the {kind}"):
+                    return self.parents.fork(kind, self.lang)
             except NoRoom:
                 if self.student is not None:
                     self.result.notes.append("it was ended: it left no room for another process")
@@ -161,10 +170,13 @@ class _Submission:
                 self.result.outputs[step.index] = [_error("CellTimeoutError", NOT_RUN)]
             return
         if step.role == "test":
-            self._keep(step)
+            with self._clock("keeping names, sending values"):
+                self._keep(step)
         else:
-            answer = self._ask_student("cell", source=step.source, count=step.count)
-            self.result.outputs[step.index] = self._outputs(answer)
+            with self._clock(f"student: {'the learner’s' if step.role == 'learner' else 'locked'} cells"):
+                answer = self._ask_student("cell", source=step.source, count=step.count)
+            with self._clock("checking outputs"):
+                self.result.outputs[step.index] = self._outputs(answer)
 
     def _keep(self, step: Step) -> None:
         kept = self._ask_student("keep", place=step.index, names=list(step.needs))
@@ -287,7 +299,8 @@ class _Submission:
                         request |= {"values": {}, "absent": []}  # they are where they were
                     self._examine_one(step, request)
         finally:
-            self.result.cpu += self.examiner.end()
+            with self._clock("ending both processes"):
+                self.result.cpu += self.examiner.end()
 
     def _test(self, step: Step) -> dict[str, Any]:
         values = self.values.get(step.index, {})
@@ -321,7 +334,8 @@ class _Submission:
         request = {"source": step.source, "count": step.count, **request, **self.first}
         self.first = {}
         try:
-            answer = self._converse(step, request)
+            with self._clock(f"examiner: {'tests' if step.role == 'test' else 'locked cells'}"):
+                answer = self._converse(step, request)
         except (EOFError, OSError, wire.WireError):
             # The examiner itself is gone (a value that was too much for it): this test is lost, not the rest.
             self.result.notes.append(f"test {step.name}: the examiner's process ended")

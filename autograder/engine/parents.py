@@ -162,6 +162,10 @@ class Parents:
         """Fork a process of one kind."""
         return self._parents[kind].fork(lang)
 
+    def used(self) -> float:
+        """Processor seconds that the warm parents themselves have used."""
+        return sum(float(parent.request({"do": "used"})["cpu"]) for parent in self._parents.values())
+
     def close(self) -> None:
         """End both."""
         for parent in self._parents.values():

@@ -30,7 +30,9 @@ TRUTH = [
 def job(number: int) -> Job:
     """Every third answer is wrong."""
     cells = [cell.cell() for cell in TRUTH]
-    cells[1].source = f"import time\ntime.sleep(0.3)\ndef double(x):\n    return {3 if number % 3 == 0 else 2} * x"
+    cells[
+        1
+    ].source = f"import time\ntime.sleep(0.3)\ndef double(x):\n    return {3 if number % 3 == 0 else 2} * x"
     return Job(f"student-{number}", new_notebook(cells=cells), "en")
 
 
@@ -53,7 +55,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lis
 
     with ExitStack() as stack:
         port = address.rsplit(":", 1)[1]
-        start(stack, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-show")
+        start(
+            stack,
+            "distributed.cli.dask_scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            port,
+            "--no-dashboard",
+            "--no-show",
+        )
         workers = [
             start(
                 stack, "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
@@ -95,5 +106,8 @@ def test_a_killed_worker_loses_nothing_and_nothing_counts_twice(
 
 def test_no_scheduler_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograder.engine.cluster.PATIENCE", 1)
-    with Engine(scheduler="tcp://127.0.0.1:9") as engine, pytest.raises(CourseError, match="No Dask scheduler answers"):
+    with (
+        Engine(scheduler="tcp://127.0.0.1:9") as engine,
+        pytest.raises(CourseError, match="No Dask scheduler answers"),
+    ):
         list(engine.run(plan("ch01_small", TRUTH), [job(1)]))
