@@ -21,13 +21,14 @@ import nbformat
 from autograder.engine import wire
 from autograder.engine.examiner import ASK, DONE
 from autograder.engine.parents import Child, Kind, NoRoom, Parents
-from autograder.engine.sandbox import MB, Limits
+from autograder.engine.sandbox import MB, THREADS, Limits
 from autograder.engine.shell import Output, as_outputs
 
 Role = Literal["learner", "locked", "test"]
 Watch = Callable[[int, int], None]  # cells done, cells in all
 
 GRACE: Final = 2.0  # seconds between an interrupt and the end
+GLANCE: Final = 0.25  # seconds between two looks at a process that works long
 TIMEOUT: Final = "The cell took longer than {:g} seconds and was stopped.  单元格运行超过 {:g} 秒，已被中断。"
 DEAD: Final = "Python stopped while this cell ran.  Python 在运行这个单元格时停掉了。"
 NOT_RUN: Final = "Not run: the notebook had used up its time.  没有运行：整个 notebook 的时间已用完。"
@@ -72,15 +73,21 @@ class Run:
 class _Timed:
     """A line that must have said all by a deadline, in however small pieces."""
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._sock, self._deadline = sock, deadline
+    def __init__(self, sock: socket.socket, deadline: float, child: Child | None = None) -> None:
+        self._sock, self._deadline, self._child = sock, deadline, child
 
     def recv(self, most: int) -> bytes:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._sock.settimeout(left)
-        return self._sock.recv(most)
+        while True:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._sock.settimeout(min(left, GLANCE))
+            try:
+                return self._sock.recv(most)
+            except TimeoutError:
+                # The machine's threads are for all; a limit on their number does not bind root.
+                if self._child is not None and self._child.threads() > THREADS:
+                    raise Died("it has too many threads") from None
 
 
 class Died(Exception):
@@ -253,7 +260,7 @@ class _Submission:
             line.settimeout(max(self.limits.cell_seconds, 1.0))
             wire.write_frame(line, request)
             try:
-                return wire.read_frame(_Timed(line, deadline), self.limits.message_mb * MB)
+                return wire.read_frame(_Timed(line, deadline, self.student), self.limits.message_mb * MB)
             except TimeoutError:
                 self.student.signal(signal.SIGINT)
             # If an answer had begun, the rest of it makes no sense now, and the process is ended.

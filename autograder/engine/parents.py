@@ -41,6 +41,10 @@ class Child:
         """Send a signal, by way of the parent (the process has no number out here)."""
         self.parent.request({"do": "signal", "pid": self.pid, "signal": number})
 
+    def threads(self) -> int:
+        """How many threads it has; 0 if that cannot be told."""
+        return int(self.parent.request({"do": "threads", "pid": self.pid}).get("threads", 0))
+
     def end(self) -> float:
         """End the process and all it started; returns the processor time it used, in seconds."""
         self.sock.close()
