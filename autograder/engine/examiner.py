@@ -112,11 +112,12 @@ class Examiner:
             run = "\n".join([*(f"# {line}" for line in lines[:visible]), *lines[visible:]])
         else:
             run = source
-        known = set(names)
+        before = dict(names)
         outputs = self.notebook.run(run, count)
         passed = self.notebook.passed
         if values is None:
-            self.locked |= {name: names[name] for name in names.keys() - known if name[0] != "_"}
+            new = (name for name, value in names.items() if before.get(name, names) is not value)
+            self.locked |= {name: names[name] for name in new if name[0] != "_"}
         if part == "first" and passed:
             self.paused[source] = dict(names)
             outputs = [output for output in outputs if output["output_type"] != "execute_result"]
