@@ -179,7 +179,6 @@ class Case:
         never: texts that must not stand in anything a learner sees, besides the secrets.
         slow: seconds that this submission may take.
         lang: its language.
-        refused: the submission as a whole may come back as trouble.
     """
 
     name: str
