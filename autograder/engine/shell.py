@@ -184,6 +184,16 @@ class Notebook:
         self.passed = True  # how the last cell ended
         self.error: BaseException | None = None
 
+    def draw_once(self) -> None:
+        """Draw a cell's figures once: pyplot would draw each at the cell's end, just before it is drawn to be shown.
+
+        Call it after a first figure. The pictures are the same, byte by byte (a test compares them with a kernel's).
+        """
+        import matplotlib.pyplot as plt
+
+        with contextlib.suppress(ValueError, AttributeError):
+            self.shell.events.unregister("post_execute", plt._draw_all_if_interactive)  # type: ignore[attr-defined]
+
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
         """Python as a cell finds it: its streams, ``get_ipython`` and ``display``, no keyboard."""

@@ -16,6 +16,7 @@ import contextlib
 import gc
 import importlib
 import os
+import pkgutil
 import signal
 import socket
 import sys
@@ -87,6 +88,7 @@ class Zygote:
             for users, seed in self.companies if self.role == "examiner" else ():
                 _company(users, seed)
         self.notebook.run(WARM_UP, 1)
+        self.notebook.draw_once()
         self.notebook.shell.reset(new_session=True, aggressive=False)
         self.notebook.shell.displayhook.flush()
         if self.role == "student":
@@ -207,9 +209,13 @@ def _own_font_cache(fonts: str | None) -> None:
 
 
 def _import_libraries() -> None:
-    for name in LIBRARIES:
+    from userops import explorers, glossary
+
+    own = [f"userops.explorers.{module.name}" for module in pkgutil.iter_modules(explorers.__path__)]
+    for name in (*LIBRARIES, *own):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    glossary.entries()
 
 
 def _read_tables() -> None:
