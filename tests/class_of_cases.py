@@ -96,15 +96,19 @@ def _notebook(chapter: Chapter, lang: str, lean: bool) -> NotebookNode:
     notebook = edition(chapter, lang, release=True)
     if lean:
         answers = [cell for e in chapter.exercises for cell in (e.solution, *e.cases)]
-        wanted = frozenset().union(*(names_of(cell.source).reads for cell in answers))
-        notebook.cells = [
-            c
-            for c in notebook.cells
-            if c.cell_type != "code"
-            or "nbgrader" in c.metadata
-            or "use_language" in c.source
-            or (names_of(c.source).binds - names_of(c.source).imports) & wanted
-        ]
+        given = frozenset().union(*(names_of(cell.source).binds for cell in chapter.of_kind("locked")))
+        wanted = frozenset().union(*(names_of(cell.source).reads for cell in answers)) - given
+        kept = []
+        for c in reversed(notebook.cells):
+            example = (
+                c.cell_type == "code" and "nbgrader" not in c.metadata and "use_language" not in c.source
+            )
+            if example and not names_of(c.source).binds & wanted:
+                continue
+            if example:  # what it uses must be there, too
+                wanted |= names_of(c.source).reads - given
+            kept.append(c)
+        notebook.cells = kept[::-1]
     return notebook
 
 
