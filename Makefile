@@ -51,7 +51,8 @@ build: setup
 	@$(RUN) autograder.course_map
 
 bench: setup
-	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(VENV)/bin/python $$script $(ARGS) || exit 1; done
+	@missed=0; for script in tests/bench/bench_*.py; do \
+	  echo "== $$script"; $(VENV)/bin/python $$script || missed=1; done; exit $$missed
 
 lock: setup
 	@$(RUN) autograder.environment $(ARGS)

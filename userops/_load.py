@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from userops._language import t
 from userops.errors import CourseError
 
-
 _kept: dict[str, pd.DataFrame] = {}
 
 

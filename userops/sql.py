@@ -17,7 +17,12 @@ from userops.check import CheckError, frame
 from userops.errors import CourseError
 
 # Learners' machines and graders differ in cores; the order of rows must not.
-_SETTINGS = {"threads": "1", "python_enable_replacements": "false", "enable_external_access": "false", "lock_configuration": "true"}
+_SETTINGS = {
+    "threads": "1",
+    "python_enable_replacements": "false",
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
 
 
 def ask(query: str, **tables: pd.DataFrame) -> pd.DataFrame:

@@ -106,6 +106,8 @@ def bench(folder: Path, name: str, size: int, *, whole: bool) -> int:
         empty = ours.empty_task()
         one, _ = ours.whole_class(names, 1)
         two, memory = ours.whole_class(names, 2)
+        second = stack.enter_context(Served("limit", folder / "limit", chapter, threads=1))
+        machine = scaling(limit, second, names)
     cpu = {key: statistics.median(c for c, _ in value) for key, value in rows.items()}
     wall = {key: statistics.median(w for _, w in value) for key, value in rows.items()}
     found = {
@@ -131,6 +133,7 @@ def bench(folder: Path, name: str, size: int, *, whole: bool) -> int:
     print(
         f"memory of the whole program at its peak, two workers: {memory / 1e6:.0f} MB (proportional set size)"
     )
+    print(f"two plain forks at a time do {machine:.2f} times the work of one: what these processors allow")
     if whole:
         print(f"whole command for {size}: stock {theirs:.0f} s, ours {mine:.1f} s")
     print()
@@ -229,6 +232,25 @@ class Served:
 def _cpu() -> float:
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def scaling(one: Served, other: Served, names: list[str]) -> float:
+    """How many times the work of one fork at a time two at a time do, on these processors."""
+    other(names[0])
+    started = time.perf_counter()
+    for student in names:
+        one(student)
+    alone = time.perf_counter() - started
+    started = time.perf_counter()
+    both = [
+        threading.Thread(target=lambda served=served, half=half: [served(student) for student in half])
+        for served, half in ((one, names[::2]), (other, names[1::2]))
+    ]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    return alone / (time.perf_counter() - started)
 
 
 def serve_stock(folder: Path, chapter: str) -> int:
