@@ -31,6 +31,8 @@ from typing import Final
 MB: Final = 1024 * 1024
 THREADS: Final = 1024  # of all submissions at once
 WORK: Final = Path("/tmp/work")
+_STAGE: Final = Path("/mnt")
+_BELOW: Final = "USEROPS_BELOW_TMP"  # libraries and data that lie in the host's /tmp
 
 UNCONFINED: Final = (
     "without it, what students hand in runs with your rights: it can read your files (solutions, the gradebook), "
@@ -116,16 +118,18 @@ def command(root: Path, data: Path, environment: dict[str, str]) -> list[str]:
         data: the tables' folder.
         environment: all that the program finds in its environment.
     """
-    line = [*_namespaces(), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    line = [*_namespaces(), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", str(_STAGE)]
+    libraries = list(_libraries(root))
     for folder in (
-        *map(Path, ("/usr", "/lib", "/lib64", "/bin", "/etc/fonts", "/etc/ld.so.cache")),
-        *_libraries(root),
+        *map(Path, ("/usr", "/lib", "/lib64", "/bin", "/etc/fonts", "/etc/ld.so.cache", "/etc/localtime")),
+        *libraries,
     ):
         line += ["--ro-bind-try", str(folder), str(folder)]
-    line += ["--ro-bind-try", "/etc/localtime", "/etc/localtime", "--ro-bind", str(data), str(data)]
+    line += ["--ro-bind", str(data), str(data)]
     if (data / "truth").is_dir():
-        line += ["--tmpfs", str(data / "truth")]
-    for name, value in environment.items():
+        line += ["--tmpfs", str(data / "truth"), "--remount-ro", str(data / "truth")]
+    below = [str(folder) for folder in (*libraries, data) if Path("/tmp") in folder.parents]
+    for name, value in (environment | {_BELOW: os.pathsep.join(below)}).items():
         line += ["--setenv", name, value]
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
 
@@ -152,7 +156,8 @@ def _libraries(root: Path) -> Iterator[Path]:
 # ------------------------------------------------------------------------------------------ the inner wall
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWPID = 0x00020000, 0x04000000, 0x08000000, 0x20000000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 1, 2, 4, 8, 16384, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
+_MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 4096, 8192, 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
 
@@ -205,9 +210,15 @@ def confine(limits: Limits, keep: Iterable[int]) -> None:
     # The parent's /proc shows the parent: a new one shows this process alone (some libraries ask for their maps).
     # Read-only: the settings under /proc/sys are the host's, and root may write them without any capability.
     _check(libc.mount(b"proc", b"/proc", b"proc", flags | _MS_RDONLY, None), "mount /proc")
-    for place, size in ((b"/tmp", limits.file_mb), (b"/dev/shm", 16)):
+    for place, size in ((_STAGE, limits.file_mb), (Path("/dev/shm"), 16)):
         options = f"size={size}m,nr_inodes=4096,mode=0700".encode()
-        _check(libc.mount(b"tmpfs", place, b"tmpfs", flags, options), f"mount {place.decode()}")
+        _check(libc.mount(b"tmpfs", bytes(place), b"tmpfs", flags, options), f"mount {place}")
+    # An empty /tmp would hide an environment that lies there: it is taken along.
+    for folder in filter(None, os.environ.pop(_BELOW, "").split(os.pathsep)):
+        target = _STAGE / Path(folder).relative_to("/tmp")
+        target.mkdir(parents=True, exist_ok=True)
+        _check(libc.mount(folder.encode(), bytes(target), None, _MS_BIND | _MS_REC, None), f"mount {folder}")
+    _check(libc.mount(bytes(_STAGE), b"/tmp", None, _MS_MOVE, None), "mount /tmp")
     WORK.mkdir()
     os.chdir(WORK)
     only(keep)

@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -218,3 +219,28 @@ def test_a_warm_parent_with_a_second_thread_refuses_to_serve() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_data_that_lie_in_tmp_are_seen_there_and_their_truth_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process has an empty /tmp of its own, which must not hide an environment or data that lie there."""
+    data = tmp_path / "datasets"
+    (data / "truth").mkdir(parents=True)
+    (data / "truth" / "secret.csv").write_text("secret", encoding="utf-8")
+    for name in ("users", "products"):
+        shutil.copy(Path(__file__).parents[3] / "datasets" / f"{name}.parquet", data)
+    monkeypatch.setenv("USEROPS_DATA", str(data))
+    source = (
+        "import os\nfrom pathlib import Path\ndata = Path(os.environ['USEROPS_DATA'])\n"
+        "print(sorted(p.name for p in data.rglob('*')))\n"
+        "for folder in (data, data / 'truth'):\n"
+        "    try:\n        (folder / 'left').touch()\n"
+        "    except OSError as error:\n        print(error.strerror)"
+    )
+    with Engine(workers=1) as engine:
+        assert text(run(engine, source)).splitlines() == [
+            "['products.parquet', 'truth', 'users.parquet']",
+            "Read-only file system",
+            "Read-only file system",
+        ]
