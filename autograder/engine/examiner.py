@@ -60,7 +60,9 @@ class Examiner:
         self.gate = Gate(notebook.names)
         self.own: frozenset[str] = frozenset()
         self.locked: dict[str, Any] = {}
-        self.paused: dict[str, dict[str, Any]] = {}  # a test's text -> names after its visible lines
+        self.taken: frozenset[str] = frozenset()  # the learner's names that the running test was given
+        # A test's text -> names after its visible lines, and which of them are the learner's.
+        self.paused: dict[str, tuple[dict[str, Any], frozenset[str]]] = {}
         self.gate.hush()
         import userops.sql
 
@@ -93,7 +95,8 @@ class Examiner:
         paused = self.paused.pop(source, None) if part == "rest" else None
         if paused is not None:
             names.clear()
-            names.update(paused)
+            names.update(paused[0])
+            self.taken = paused[1]
             # What stands in for a thing of a process that has gone, stands in for the new one's.
             for name, packed in (values or {}).items():
                 if isinstance(names.get(name), Remote):
@@ -105,6 +108,7 @@ class Examiner:
                 names.pop(name, None)
             for name, packed in values.items():
                 names[name] = self.unpack(packed)
+            self.taken = frozenset(values)
         lines = source.split("\n")
         if part == "first":
             run = "\n".join(lines[:visible])
@@ -119,7 +123,7 @@ class Examiner:
             new = (name for name, value in names.items() if before.get(name, names) is not value)
             self.locked |= {name: names[name] for name in new if name[0] != "_"}
         if part == "first" and passed:
-            self.paused[source] = dict(names)
+            self.paused[source] = dict(names), self.taken
             outputs = [output for output in outputs if output["output_type"] != "execute_result"]
         return {
             "outputs": [self.gate.filter(output, self.notebook.error) for output in outputs],
@@ -151,7 +155,10 @@ class Examiner:
 
     def call(self, thing: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a learner's function by value."""
-        answer = self.ask("call", thing=thing, args=wire.encode((args, kwargs), self.refer, self.bounds))
+        # A test may take a learner's name away to see whether a function needs it.
+        without = sorted(self.taken - self.notebook.names.keys())
+        packed = wire.encode((args, kwargs), self.refer, self.bounds)
+        answer = self.ask("call", thing=thing, args=packed, without=without)
         became = answer.get("became")
         if isinstance(became, bytes):
             _take_over([*args, *kwargs.values()], self.unpack(became))

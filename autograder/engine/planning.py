@@ -81,13 +81,31 @@ def plan(chapter: str, truth: Sequence[TrueCell]) -> Plan:
         if cell.cell_type != "code":
             continue
         if cell.grade and not cell.solution:
-            names = names_of(cell.source)
-            needs[cell.grade_id] = tuple(sorted(names.reads - fixed))
+            needs[cell.grade_id] = tuple(
+                sorted((names_of(cell.source).reads | _read_first(cell.source)) - fixed)
+            )
         elif cell.fixed:
             fixed |= names_of(cell.source).binds
         if cell.fixed:
             companies |= _companies(cell.source)
     return Plan(chapter, tuple(truth), needs, tuple(sorted(companies)))
+
+
+def _read_first(source: str) -> frozenset[str]:
+    """Names that a test reads and only then binds itself: it has put a learner's name aside."""
+    bound: set[str] = set()
+    found: set[str] = set()
+    for statement in parsed(source).body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(statement.name)
+            continue
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        if isinstance(statement, ast.For | ast.With):
+            bound |= stored
+        found |= {node.id for node in names if not isinstance(node.ctx, ast.Store)} - bound
+        bound |= stored
+    return frozenset(found) & names_of(source).binds
 
 
 def _companies(source: str) -> set[tuple[int, int]]:

@@ -96,8 +96,10 @@ class Student:
             names.update(kept)
         return {}
 
-    def _call(self, thing: int, args: bytes) -> dict[str, Any]:
+    def _call(self, thing: int, args: bytes, without: list[str]) -> dict[str, Any]:
         positional, named = wire.decode(args, self.resolve, self.bounds)
+        names = self.notebook.names
+        aside = {name: names.pop(name) for name in without if name in names}
         before = [*positional, *named.values()]
         out, err = io.StringIO(), io.StringIO()
         answer: dict[str, Any] = {}
@@ -112,6 +114,7 @@ class Student:
             answer["error"] = self._error(error)
         finally:
             self.listening = False
+            names.update(aside)
             _close_figures()  # nobody looks at them, and they may show what a test handed over
         # What the function did to its arguments is part of what it does.
         answer["became"] = self._packed(before)
