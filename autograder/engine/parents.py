@@ -62,7 +62,9 @@ class Parent:
     ) -> None:
         self.kind = kind
         self._lock = threading.Lock()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Where there are no packets (macOS) a stream does: requests and answers strictly take turns.
+        packets = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_STREAM
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, packets)
         data = _data()
         environment = _environment(data, confined)
         line = sandbox.command(ROOT, data, environment) if confined else []
@@ -221,6 +223,7 @@ def _environment(data: Path, confined: bool) -> dict[str, str]:
         # Each thread would set aside 64 MB of addresses, and a limit of memory counts them.
         "MALLOC_ARENA_MAX": "2",
         "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
+        "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",  # macOS: nothing here uses its frameworks
     }  # fmt: skip
     if confined:
         environment |= {
