@@ -104,7 +104,9 @@ class Console:
     def __init__(self, folder: Path, home: Path, origin: Path, address: str) -> None:
         self.folder = folder
         kept = {
-            k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "JUPYTER", "PYTEST", "USEROPS"))
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("MAKE", "JUPYTER", "PYTEST", "USEROPS")) and k != "ARGS"
         }
         for variable in ("DISPLAY", "WAYLAND_DISPLAY", "PYTHONPATH", "VIRTUAL_ENV"):
             kept.pop(variable, None)

@@ -7,6 +7,7 @@ import queue
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,11 +69,12 @@ class Parent:
         data = _data()
         environment = _environment(data, confined)
         line = sandbox.command(ROOT, data, environment) if confined else []
+        self._log = tempfile.TemporaryFile()
         start = "from autograder.engine.zygote import main; main()"
         line += [sys.executable, "-c", start, "--role", kind, "--control", str(theirs.fileno())]
         self._process = _start(
             line, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=None if os.environ.get("USEROPS_ENGINE_DEBUG") else subprocess.DEVNULL,
+            stderr=None if os.environ.get("USEROPS_ENGINE_DEBUG") else self._log,
             env=None if confined else {**os.environ, **environment},
         )  # fmt: skip
         theirs.close()
@@ -91,7 +93,7 @@ class Parent:
             data = self._control.recv(1 << 16)
         except (TimeoutError, ConnectionError):
             data = b""
-        told = msgpack.unpackb(data) if data else {"failed": "it ended without a word"}
+        told = msgpack.unpackb(data) if data else {"failed": self._last_words()}
         if "failed" in told:
             self.close()
             last = str(told["failed"]).strip().splitlines()[-1]
@@ -100,6 +102,11 @@ class Parent:
                 "to see more."
             )
         self._control.settimeout(60)
+
+    def _last_words(self) -> str:
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(size - 2000, 0))
+        return self._log.read().decode("utf-8", "replace").strip() or "it ended without a word"
 
     def request(self, request: Mapping[str, Any], passed: Sequence[int] = ()) -> dict[str, Any]:
         """Ask the parent to do something; returns its answer."""
@@ -144,6 +151,7 @@ class Parent:
         self._control.close()
         self._process.kill()
         self._process.wait()
+        self._log.close()
 
 
 class Parents:
@@ -216,6 +224,7 @@ def _data() -> Path:
 def _environment(data: Path, confined: bool) -> dict[str, str]:
     environment = {
         "USEROPS_DATA": str(data),
+        "PYTHONPATH": str(ROOT),  # this package, whichever is installed
         "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
         # joblib's and Arrow's own processes and threads have no place in a fork.
         "JOBLIB_MULTIPROCESSING": "0", "LOKY_MAX_CPU_COUNT": "1",

@@ -389,11 +389,11 @@ def all_chapters(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 # Another group than the class: another worker can take it.
 @pytest.mark.xdist_group("every-other-chapter")
-@pytest.mark.parametrize("name", [name for name in REPO.chapters() if name != CHAPTER])
-def test_every_other_chapter_can_be_graded(all_chapters: Course, name: str) -> None:
+@pytest.mark.parametrize("name", [REPO.chapters()[0], REPO.chapters()[-1]])
+def test_another_chapter_can_be_graded(all_chapters: Course, name: str) -> None:
     """The reference answers, copied into ``submitted/`` by hand, earn all that tests can give.
 
-    One language a chapter, in turn: the code that is graded is the same in both.
+    The first chapter and the last, by nbgrader's own command; ``engine/test_engine_agreement.py`` runs all of them.
     """
     chapter = read_chapter(REPO.source(name))
     lang = "zh" if REPO.chapters().index(name) % 2 else "en"

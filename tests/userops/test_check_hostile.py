@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import itertools
 import math
@@ -204,7 +203,9 @@ def test_a_coroutine_is_told_apart_from_a_number() -> None:
     pending = later()
     with pytest.raises(check.CheckError, match="iterator"):
         check.number(pending, 1)
-    assert asyncio.run(pending) == 1
+    with pytest.raises(StopIteration) as ended:  # the browser's tests may have a loop running
+        pending.send(None)
+    assert ended.value.value == 1
 
 
 def test_an_object_that_agrees_with_everything_is_judged_by_its_value() -> None:
