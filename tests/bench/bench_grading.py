@@ -348,6 +348,7 @@ class Ours:
     def __init__(self, folder: Path, chapter: str) -> None:
         self.folder, self.chapter = folder, chapter
         self.parts: list[dict[str, float]] = []
+        self.outlines: dict[str, Any] = {}  # read once a class
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Ours:
@@ -394,6 +395,7 @@ class Ours:
         work = _Class(
             self.repo, self.folder, self.book, self.folder / "submitted", names, True, self.executor, None
         )
+        work.outlines = self.outlines
         with _no_progress(len(names)) as bar:
             work.grade({}, bar)
         if work.report.refused:
