@@ -26,14 +26,14 @@ _SYSCALL = "import ctypes, os, sys\nlibc = ctypes.CDLL(None, use_errno=True)\nde
 
 REACH: Final = [
     Case("read_course", "read solutions, hidden tests, gradebook, other submissions", _cell(
-        "import os, pathlib\nfor top in ('/work', '/root', '/home', '/srv', '/mnt', '@BESIDE@', os.path.expanduser('~'), '/tmp'):\n"
+        "import os, pathlib\nfor top in ('@ROOT@', '/root', '/home', '/srv', '/mnt', '@BESIDE@', os.path.expanduser('~'), '/tmp'):\n"
         "    for folder, _, files in os.walk(top):\n        if '.venv' in folder or 'site-packages' in folder or '/userops' in folder or '/datasets' in folder or '/lib/python' in folder or '/autograder' in folder and 'tests' not in folder:\n            continue\n"
         "        for name in files:\n            if name.endswith(('.md', '.db', '.ipynb', '.env', '.pem', '_history')) or 'bank' in name:\n"
         "                print('GOT', folder, name, open(os.path.join(folder, name), errors='replace').read()[:2000])"), never=("GOT",)),
     Case("read_system", "read passwords, keys, other processes, the host's settings", _cell(_tried(
         "open('/etc/shadow').read()", "open('/etc/passwd').read()", "open('/proc/1/environ').read().index('BANK')", "open('/proc/2/status').read()",
         "open('/proc/kcore', 'rb').read(10)", "open('/dev/mem', 'rb').read(10)", "open('/dev/kmsg').read(10)", "open('/run/secrets').read()", "open('/proc/1/root/etc/hostname').read()",
-        "[p for p in __import__('os').listdir('/proc') if p.isdigit()][1]", "__import__('os').listdir('/work/main/solutions')", "__import__('os').listdir('/sys/class')")), never=("GOT",)),
+        "[p for p in __import__('os').listdir('/proc') if p.isdigit()][1]", "__import__('os').listdir('@ROOT@/solutions')", "__import__('os').listdir('/sys/class')")), never=("GOT",)),
     Case("read_environment", "read the environment's secrets", _cell("import os, sys\nprint(dict(os.environ))\nprint(open('/proc/self/environ', errors='replace').read())\nprint(open('/proc/self/cmdline').read())")),
     Case("read_memory", "look through all objects for tests and seeds", _cell(
         "import gc, sys\nfor o in gc.get_objects():\n    try:\n        if isinstance(o, dict) and ('companies' in o or 'truth' in o) or type(o).__name__ in ('TrueCell', 'Step', 'Plan'):\n            print('GOT', str(o)[:300])\n    except Exception:\n        pass\n"
@@ -42,7 +42,7 @@ REACH: Final = [
         "import pandas, userops, autograder, os, sys\nfrom userops._load import data_folder\n" + _tried(
             "open(pandas.__file__, 'a').write('#')", "open(userops.__file__, 'a').write('#')", "open(autograder.__file__, 'a').write('#')",
             "open(data_folder() / 'attack.txt', 'w')", "os.remove(next(iter(data_folder().glob('*.parquet'))))", "open(sys.prefix + '/attack', 'w')",
-            "open('/usr/attack', 'w')", "open('/attack', 'w')", "open('/dev/attack', 'w')", "os.mkdir('/work/attack')", "os.chmod(userops.__file__, 0o777)",
+            "open('/usr/attack', 'w')", "open('/attack', 'w')", "open('/dev/attack', 'w')", "os.mkdir('@ROOT@/attack')", "os.chmod(userops.__file__, 0o777)",
             "os.utime(userops.__file__)", "open('/tmp/matplotlib/attack', 'w')", "os.symlink('/etc', '/dev/shm/../attack')")), never=("GOT",)),
     Case("write_proc", "write the kernel's settings", _cell("import os\n" + _tried(
         "os.open('/proc/sys/kernel/core_pattern', os.O_WRONLY)", "os.open('/proc/sysrq-trigger', os.O_WRONLY)", "open('/proc/self/oom_score_adj', 'w').write('-1000')",
@@ -57,7 +57,7 @@ REACH: Final = [
         "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)", "socket.getaddrinfo('example.org', 80)", "socket.socket(socket.AF_INET6)", "socket.socket(38, 5)", "socket.create_server(('127.0.0.1', 0))",
         "__import__('urllib.request').request.urlopen('http://1.1.1.1', timeout=1)")), never=("GOT",)),
     Case("duckdb_reach", "read and load by way of DuckDB", _cell("import duckdb\n" + _tried(
-        "duckdb.sql(\"select * from read_text('@BESIDE@/*')\").fetchall()[0]", "duckdb.sql(\"select * from read_text('/work/main/solutions/*')\").fetchall()[0]",
+        "duckdb.sql(\"select * from read_text('@BESIDE@/*')\").fetchall()[0]", "duckdb.sql(\"select * from read_text('@ROOT@/solutions/*')\").fetchall()[0]",
         "duckdb.sql(\"install httpfs\")", "duckdb.sql(\"copy (select 1) to '/usr/attack.csv'\")")), at_most={"people": 2}, never=("GOT",)),
     Case("fork", "start processes in every way", _cell(_SYSCALL + "import subprocess, multiprocessing\n" + _tried(
         "os.fork()", "subprocess.run(['true'])", "os.system('true') == 0 and 1 or 1 / 0", "os.posix_spawn('/bin/true', ['true'], {})", "call(58)", "call(57)", "call(56, 17, 0, 0, 0, 0)", "call(435, 0, 0)",

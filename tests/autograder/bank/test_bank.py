@@ -81,7 +81,12 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
 def jobs(beside: str) -> Iterator[Job]:
     """Every case, and between them honest neighbours."""
     for number, case in enumerate(CASES):
-        case = replace(case, answers={k: v.replace("@BESIDE@", beside) for k, v in case.answers.items()})
+        case = replace(
+            case,
+            answers={
+                k: v.replace("@BESIDE@", beside).replace("@ROOT@", str(ROOT)) for k, v in case.answers.items()
+            },
+        )
         pairs = [(case.name, case.notebook())]
         if number % EVERY == EVERY - 1 or number == len(CASES) - 1:
             pairs.append((f"after {number // EVERY}", notebook({})))
