@@ -157,17 +157,12 @@ class _Submission:
     def _learn(self) -> None:
         """Run every cell that is not a test; where a test stands, keep the names that it reads."""
         self.student = self._fork("student")
-        position = 0
-        while position < len(self.steps):
-            step = self.steps[position]
-            position += 1
-            if step.index in self.result.outputs or step.index in self.values:
-                continue
+        for position, step in enumerate(self.steps):
             try:
                 self._learn_one(step)
             except (Died, Stopped) as error:
                 self._lost(step, error)
-                self._again(position - 1)
+                self._again(position)
 
     def _learn_one(self, step: Step) -> None:
         if self.watch is not None and step.role != "test":
