@@ -48,14 +48,14 @@ format: setup
 
 build: setup
 	@$(USEROPS) build $(ARGS)
-	@$(RUN) autograder.course_map
+	@$(RUN) autograder.authoring.course_map
 
 bench: setup
 	@missed=0; for script in tests/bench/bench_*.py; do \
 	  echo "== $$script"; $(VENV)/bin/python $$script || missed=1; done; exit $$missed
 
 lock: setup
-	@$(RUN) autograder.environment $(ARGS)
+	@$(RUN) autograder.environment.lock $(ARGS)
 
 setup: $(READY)
 
@@ -68,4 +68,4 @@ $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
 	  echo "set-up: there is no '$(PYTHON)' here: install Python 3.11 or newer from https://www.python.org/downloads/" \
 	       "and run the same command again." >&2; exit 2; }
-	@$(PYTHON) autograder/bootstrap.py
+	@$(PYTHON) autograder/environment/bootstrap.py

@@ -8,7 +8,7 @@ import os
 import sysconfig
 from pathlib import Path
 
-from autograder.source import CODE_STUB, TEXT_STUB
+from autograder.authoring.chapter import CODE_STUB, TEXT_STUB
 
 c = get_config()  # noqa: F821  (nbgrader puts it there)
 
@@ -60,9 +60,9 @@ c.ExecutePreprocessor.shutdown_kernel = "immediate"
 c.ExecutePreprocessor.extra_arguments = ["--log-level=ERROR"]
 c.RunCells.timeout = 60
 
-# nbgrader's own steps, and between them four of ours (autograder/preprocessors.py says why).
+# nbgrader's own steps, and between them four of ours (autograder/nbgrader_plugins/preprocessors.py says why).
 c.Autograde.sanitize_preprocessors = [
-    "autograder.preprocessors.RestoreCells",
+    "autograder.nbgrader_plugins.preprocessors.RestoreCells",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.DeduplicateIds",
     "nbgrader.preprocessors.OverwriteKernelspec",
@@ -70,8 +70,8 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "autograder.preprocessors.RunCells",
-    "autograder.preprocessors.ReadScores",
+    "autograder.nbgrader_plugins.preprocessors.RunCells",
+    "autograder.nbgrader_plugins.preprocessors.ReadScores",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
@@ -80,13 +80,13 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 # The course's own feedback page, which reads the gradebook itself and shows no hidden test.
-c.GenerateFeedback.exporter_class = "autograder.class_feedback.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugins.exporter.FeedbackExporter"
 c.GenerateFeedback.preprocessors = []
 c.FeedbackExporter.root = str(_root)
 # RestoreCells puts a deleted cell back where it belongs; this is the second line.
 c.OverwriteCells.add_missing_cells = True
 # A submission without a timestamp would be skipped when it comes again.
-c.Autograde.pre_convert_hook = "autograder.preprocessors.stamp"
+c.Autograde.pre_convert_hook = "autograder.nbgrader_plugins.preprocessors.stamp"
 
 # The panel prints the whole configuration, the database's address included.
 c.FormgradeExtension.debug = False

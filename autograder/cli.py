@@ -13,12 +13,12 @@ from userops.errors import CourseError
 # Each module offers ``add_arguments(parser)`` and ``run(args) -> int``; its docstring's first line is the
 # help text, and ``EXAMPLE`` the example that ``--help`` shows.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "lab": ("autograder.lab", "open JupyterLab on the course"),
-    "check": ("autograder.self_check", "grade my own notebook, with feedback (self-study)"),
-    "course": ("autograder.course", "make an instructor's course, ready for nbgrader"),
-    "grade": ("autograder.grade", "grade what a class has handed in (instructors)"),
-    "build": ("autograder.build", "build notebooks/ from solutions/ (authors)"),
-    "data": ("autograder.data", "simulate, validate and describe the data"),
+    "lab": ("autograder.commands.lab", "open JupyterLab on the course"),
+    "check": ("autograder.commands.check", "grade my own notebook, with feedback (self-study)"),
+    "course": ("autograder.commands.course", "make an instructor's course, ready for nbgrader"),
+    "grade": ("autograder.commands.grade", "grade what a class has handed in (instructors)"),
+    "build": ("autograder.commands.build", "build notebooks/ from solutions/ (authors)"),
+    "data": ("autograder.commands.data", "simulate, validate and describe the data"),
 }
 
 

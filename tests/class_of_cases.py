@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
-from autograder.build import edition
-from autograder.pycode import names_of
-from autograder.source import Cell, Chapter, Exercise, stub
+from autograder.authoring.chapter import Cell, Chapter, Exercise, stub
+from autograder.authoring.edition import edition
+from autograder.notebooks.names import names_of
 
 MEMO = "A memo. 一篇短报告。"
 

@@ -18,10 +18,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from autograder import bootstrap, environment
+from autograder.environment import bootstrap, lock
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-LOCK: Final = environment.locked((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+LOCK: Final = lock.locked((ROOT / "requirements.lock").read_text(encoding="utf-8"))
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Where the name that is imported is not the name that is installed.
@@ -136,10 +136,10 @@ def drift(pins: list[Requirement], lock: list[Requirement], needed: set[str]) ->
 
 
 def test_the_list_for_conda_is_the_locks() -> None:
-    assert drift(conda_pins(), LOCK, environment.needed_here()) == [], "run `make lock`"
+    assert drift(conda_pins(), LOCK, lock.needed_here()) == [], "run `make lock`"
     assert pip_lines()[-1] == "-e ."
-    assert f"python={environment.PYTHON}" in conda_file()["dependencies"]
-    assert (ROOT / "environment.yml").read_text(encoding="utf-8") == environment.render(conda_pins())
+    assert f"python={lock.PYTHON}" in conda_file()["dependencies"]
+    assert (ROOT / "environment.yml").read_text(encoding="utf-8") == lock.render(conda_pins())
 
 
 def test_drift_is_found() -> None:
@@ -193,13 +193,13 @@ def run(command: list[Any], *, cwd: Path) -> str:
 
 def test_the_bootstrap_can_be_read_by_an_old_python() -> None:
     """It must get as far as saying that the Python is too old."""
-    source = (ROOT / "autograder" / "bootstrap.py").read_text(encoding="utf-8")
+    source = (ROOT / "autograder" / "environment" / "bootstrap.py").read_text(encoding="utf-8")
     tree = ast.parse(source, feature_version=(3, 6))
     future = [
         node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"
     ]
     assert future == [], "`from __future__ import annotations` is newer than Python 3.6"
-    assert imported(ROOT / "autograder" / "bootstrap.py") <= sys.stdlib_module_names
+    assert imported(ROOT / "autograder" / "environment" / "bootstrap.py") <= sys.stdlib_module_names
 
 
 def test_an_old_python_looks_for_a_newer_one_and_says_so_if_there_is_none() -> None:
@@ -325,7 +325,7 @@ def test_every_target_sets_up_first_and_then_does_its_work(
     course_copy: Path, target: str, command: str
 ) -> None:
     said = make("-n", target, cwd=course_copy).stdout
-    assert said.index("autograder/bootstrap.py") < said.index(command)
+    assert said.index("autograder/environment/bootstrap.py") < said.index(command)
 
 
 def test_tests_that_share_something_costly_stay_on_one_worker(request: pytest.FixtureRequest) -> None:

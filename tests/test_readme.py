@@ -17,9 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from PIL import Image
 
-from autograder import bootstrap
-from autograder.course_map import course_map, with_map
-from autograder.source import chapter_paths
+from autograder.authoring.course_map import course_map, with_map
+from autograder.authoring.repository import chapter_paths
+from autograder.environment import bootstrap
 from userops.errors import CourseError
 
 ROOT: Final = Path(__file__).resolve().parents[1]

@@ -79,7 +79,7 @@ def sample(table: str, *, seed: int, users: int = 400) -> pd.DataFrame:
     Raises:
         CourseError: no such table.
     """
-    tables = _company(users, seed)
+    tables = _sample_dataset(users, seed)
     if table not in tables:
         raise CourseError(_unknown(str(table), sorted(tables)))
     return tables[table].copy()
@@ -105,11 +105,11 @@ def export_file(name: str) -> Path:
 
 
 @lru_cache(maxsize=16)
-def _company(users: int, seed: int) -> dict[str, pd.DataFrame]:
+def _sample_dataset(users: int, seed: int) -> dict[str, pd.DataFrame]:
     # Here and not above: most notebooks never need the generator.
-    from userops.simulate import company
+    from userops.simulate import sample_dataset
 
-    return company(users=users, seed=seed)
+    return sample_dataset(users=users, seed=seed)
 
 
 def data_folder() -> Path:

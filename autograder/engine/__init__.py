@@ -1,20 +1,19 @@
 """The way a submission is run: two processes, a narrow wire, walls, and a clock.
 
-One file an idea:
+Four rooms, and no import between the first two:
 
-=============  ==========================================================================
-``planning``   what a chapter's grading needs: cells, and the learner's names a test reads
-``shell``      a notebook's Python without a kernel
-``wire``       values to bytes and back (``wire_plain``, ``wire_pandas``)
-``student``    the learner's process
-``examiner``   the tests' process, and the stand-ins for what stays with the learner
-``sandbox``    the walls
-``zygote``     the warm parent that forks both
-``parents``    starting the warm parents, asking for forks
-``driver``     one submission: cells, questions, answers, the clock
-``pool``       many submissions at once, here
-``cluster``    many submissions at once, on a Dask cluster
-=============  ==========================================================================
+``coordinator/``
+    The trusted side: ``plan`` (what a chapter's grading needs), ``forkservers`` (starting them, asking for forks),
+    ``submission_run`` (one submission: cells, questions, answers, the clock), ``pool`` (many at once, here),
+    ``cluster`` (many at once, on a Dask cluster).
+``worker/``
+    What runs beside or behind the walls: ``forkserver`` (the warm parent), ``kernel`` (a notebook's Python without
+    a kernel), ``student`` (the learner's process), ``examiner`` (the tests'), ``stand_ins`` (what stands there for
+    a thing that stayed with the learner), ``redaction`` (what may be shown of its answers).
+``serialization/``
+    Values to bytes and back, without anything that could run.
+this folder
+    What both sides share: ``protocol``, ``sandbox``, ``seccomp``, ``outputs``.
 
 ``autograder/README.md`` says what is prevented, what is only noticed, and what it costs.
 """
@@ -23,22 +22,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autograder.engine.planning import Job, Plan, Ran, plan
-    from autograder.engine.pool import Engine
+    from autograder.engine.coordinator.plan import Job, Plan, SubmissionResult, plan
+    from autograder.engine.coordinator.pool import Engine
     from autograder.engine.sandbox import Limits
 
 # Raised whenever a submission could get other points or outputs than before: then it is graded again.
 VERSION = "1"
 
-__all__ = ["VERSION", "Engine", "Job", "Limits", "Plan", "Ran", "plan"]
+__all__ = ["VERSION", "Engine", "Job", "Limits", "Plan", "SubmissionResult", "plan"]
 
 _HOMES = {
-    "Engine": "pool",
+    "Engine": "coordinator.pool",
     "Limits": "sandbox",
-    "Job": "planning",
-    "Plan": "planning",
-    "Ran": "planning",
-    "plan": "planning",
+    "Job": "coordinator.plan",
+    "Plan": "coordinator.plan",
+    "SubmissionResult": "coordinator.plan",
+    "plan": "coordinator.plan",
 }
 
 

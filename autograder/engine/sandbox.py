@@ -28,6 +28,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from autograder.engine.seccomp import CALLS, checked, filter_calls, libc_calls
+
 MB: Final = 1024 * 1024
 THREADS: Final = 1024  # of all submissions at once
 WORK: Final = Path("/tmp/work")
@@ -73,7 +75,7 @@ def missing() -> str | None:
     """Why submissions cannot be confined here, in half a sentence; None if they can."""
     if sys.platform != "linux":
         return "confining needs Linux (on macOS or Windows, grade in a virtual machine or a container)"
-    if platform.machine() not in _CALLS:
+    if platform.machine() not in CALLS:
         return f"confining is not prepared for {platform.machine()} processors"
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)"
@@ -158,19 +160,8 @@ def _libraries(root: Path) -> Iterator[Path]:
 _NEWNS, _NEWUTS, _NEWIPC, _NEWPID = 0x00020000, 0x04000000, 0x08000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 4096, 8192, 16384, 1 << 18
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
-
-
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 class OwnProcesses:
@@ -181,7 +172,7 @@ class OwnProcesses:
 
     def fork(self) -> int:
         """Fork; as ``os.fork``."""
-        _check(_libc().unshare(_NEWPID), "unshare")
+        checked(libc_calls().unshare(_NEWPID), "unshare")
         try:
             pid = os.fork()
         except OSError as error:
@@ -189,7 +180,7 @@ class OwnProcesses:
         if pid == 0:
             os.close(self._ours)
             return 0
-        _check(_libc().setns(self._ours, _NEWPID), "setns")
+        checked(libc_calls().setns(self._ours, _NEWPID), "setns")
         if pid < 0:
             raise refused
         return pid
@@ -201,24 +192,24 @@ def confine(limits: Limits, keep: Iterable[int]) -> None:
     Raises:
         OSError: a wall cannot be raised; the caller must not go on.
     """
-    libc = _libc()
+    libc = libc_calls()
     os.setsid()
-    _check(libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
-    _check(libc.unshare(_NEWNS | _NEWIPC | _NEWUTS), "unshare")
-    _check(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "mount")
+    checked(libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    checked(libc.unshare(_NEWNS | _NEWIPC | _NEWUTS), "unshare")
+    checked(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "mount")
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     # The parent's /proc shows the parent: a new one shows this process alone (some libraries ask for their maps).
     # Read-only: the settings under /proc/sys are the host's, and root may write them without any capability.
-    _check(libc.mount(b"proc", b"/proc", b"proc", flags | _MS_RDONLY, None), "mount /proc")
+    checked(libc.mount(b"proc", b"/proc", b"proc", flags | _MS_RDONLY, None), "mount /proc")
     for place, size in ((_STAGE, limits.file_mb), (Path("/dev/shm"), 16)):
         options = f"size={size}m,nr_inodes=4096,mode=0700".encode()
-        _check(libc.mount(b"tmpfs", bytes(place), b"tmpfs", flags, options), f"mount {place}")
+        checked(libc.mount(b"tmpfs", bytes(place), b"tmpfs", flags, options), f"mount {place}")
     # An empty /tmp would hide an environment that lies there: it is taken along.
     for folder in filter(None, os.environ.pop(_BELOW, "").split(os.pathsep)):
         target = _STAGE / Path(folder).relative_to("/tmp")
         target.mkdir(parents=True, exist_ok=True)
-        _check(libc.mount(folder.encode(), bytes(target), None, _MS_BIND | _MS_REC, None), f"mount {folder}")
-    _check(libc.mount(bytes(_STAGE), b"/tmp", None, _MS_MOVE, None), "mount /tmp")
+        checked(libc.mount(folder.encode(), bytes(target), None, _MS_BIND | _MS_REC, None), f"mount {folder}")
+    checked(libc.mount(bytes(_STAGE), b"/tmp", None, _MS_MOVE, None), "mount /tmp")
     WORK.mkdir()
     os.chdir(WORK)
     only(keep)
@@ -226,7 +217,7 @@ def confine(limits: Limits, keep: Iterable[int]) -> None:
     # Counted in the outer wall's user namespace. It does not bind root: see ``driver``, which waits.
     resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
     _drop_capabilities(libc)
-    _filter_calls(libc)
+    filter_calls(libc)
 
 
 def limit_only(limits: Limits, keep: Iterable[int]) -> None:
@@ -275,78 +266,10 @@ def _held() -> int:
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:
-    _check(libc.prctl(_PR_CAP_AMBIENT, 4, 0, 0, 0), "prctl")  # clear all
+    checked(libc.prctl(_PR_CAP_AMBIENT, 4, 0, 0, 0), "prctl")  # clear all
     for number in range(64):
         libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)  # fails beyond the last one there is
     header = struct.pack("<II", 0x20080522, 0)
-    _check(libc.capset(header, bytes(24)), "capset")
-    _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
-    _check(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl")
-
-
-# System calls that a notebook has no honest use for, by processor. Processes and programs: a limit on their
-# number does not bind root, so there are none. Sockets: a pair made by socketpair (asyncio's) remains. Files in
-# memory count against no limit but their size.
-_CALLS: Final[dict[str, tuple[int, dict[str, int]]]] = {
-    "x86_64": (0xC000003E, {
-        "socket": 41, "connect": 42, "bind": 49, "listen": 50, "shmget": 29, "shmat": 30, "shmctl": 31, "fork": 57, "vfork": 58, "execve": 59,
-        "semget": 64, "msgget": 68, "ptrace": 101, "syslog": 103, "personality": 135, "pivot_root": 155,
-        "chroot": 161, "acct": 163, "mount": 165, "umount2": 166, "swapon": 167, "reboot": 169, "sethostname": 170,
-        "init_module": 175, "mq_open": 240, "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250,
-        "unshare": 272, "perf_event_open": 298, "name_to_handle_at": 303, "open_by_handle_at": 304, "setns": 308,
-        "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313, "seccomp": 317,
-        "bpf": 321, "execveat": 322, "userfaultfd": 323, "io_uring_setup": 425, "open_tree": 428,
-        "move_mount": 429, "fsopen": 430, "fsmount": 432, "pidfd_open": 434, "pidfd_getfd": 438,
-        "pidfd_send_signal": 424, "mount_setattr": 442, "memfd_create": 319, "memfd_secret": 447,
-        "clone": 56, "clone3": 435,
-    }),
-    "aarch64": (0xC00000B7, {
-        "socket": 198, "connect": 203, "bind": 200, "listen": 201, "shmget": 194, "shmat": 196, "shmctl": 195, "execve": 221,
-        "semget": 190, "msgget": 186, "ptrace": 117, "syslog": 116, "personality": 92, "pivot_root": 41,
-        "chroot": 51, "acct": 89, "mount": 40, "umount2": 39, "swapon": 224, "reboot": 142, "sethostname": 161,
-        "init_module": 105, "mq_open": 180, "kexec_load": 104, "add_key": 217, "request_key": 218, "keyctl": 219,
-        "unshare": 97, "perf_event_open": 241, "name_to_handle_at": 264, "open_by_handle_at": 265, "setns": 268,
-        "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "seccomp": 277,
-        "bpf": 280, "execveat": 281, "userfaultfd": 282, "io_uring_setup": 425, "open_tree": 428,
-        "move_mount": 429, "fsopen": 430, "fsmount": 432, "pidfd_open": 434, "pidfd_getfd": 438,
-        "pidfd_send_signal": 424, "mount_setattr": 442, "memfd_create": 279, "memfd_secret": 447,
-        "clone": 220, "clone3": 435,
-    }),
-}  # fmt: skip
-
-_ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
-_CLONE_THREAD: Final = 0x00010000
-
-
-def _filter_calls(libc: ctypes.CDLL) -> None:
-    """Install the filter; it holds for every thread to come and cannot be taken off."""
-    program = call_filter(platform.machine())
-    buffer = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    _check(libc.prctl(_PR_SET_SECCOMP, 2, header, 0, 0), "seccomp")
-
-
-def call_filter(machine: str) -> bytes:
-    """Return the filter as the kernel's little programs are written: 8 bytes an instruction.
-
-    Refused calls fail as forbidden ones do. ``clone`` is let through for threads alone; of ``clone3``, whose
-    flags a filter cannot see, the C library hears that the kernel is too old for it.
-    """
-    architecture, calls = _CALLS[machine]
-    load, jump_equal, jump_above, jump_set, answer = 0x20, 0x15, 0x35, 0x45, 0x06
-
-    def step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
-        return struct.pack("<HBBI", code, yes, no, value)
-
-    steps = [step(load, 4), step(jump_equal, architecture, 1, 0), step(answer, _KILL), step(load, 0)]
-    # Another numbering of the same calls (x32) would slip past.
-    steps += [step(jump_above, 0x40000000, 0, 1), step(answer, _EPERM)]
-    steps += [step(jump_equal, calls["clone3"], 0, 1), step(answer, _ENOSYS)]
-    steps += [
-        step(jump_equal, calls["clone"], 0, 4), step(load, 16), step(jump_set, _CLONE_THREAD, 1, 0),
-        step(answer, _EPERM), step(answer, _ALLOW),
-    ]  # fmt: skip
-    for name, number in calls.items():
-        if name not in ("clone", "clone3"):
-            steps += [step(jump_equal, number, 0, 1), step(answer, _EPERM)]
-    return b"".join([*steps, step(answer, _ALLOW)])
+    checked(libc.capset(header, bytes(24)), "capset")
+    checked(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    checked(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl")

@@ -20,7 +20,8 @@ from typing import Any
 
 import plain_executor
 
-from autograder import cli, gradebook, marks  # noqa: F401 (imported before the fork)
+from autograder import cli
+from autograder.grading import gradebook, marks  # noqa: F401 (imported before the fork)
 
 POINTS = ("_write", "_rows", "commit", "_put", "rename")
 

@@ -16,9 +16,9 @@ from typing import Any, Final
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from autograder.restore import TrueCell
+from autograder.notebooks.restore import MasterCell
 from userops._language import language, use_language
-from userops.check import met, reset
+from userops.check import misconceptions_met, reset
 
 VERSION: Final = "plain 1"
 
@@ -26,11 +26,11 @@ VERSION: Final = "plain 1"
 @dataclass(frozen=True)
 class Plan:
     chapter: str
-    truth: tuple[TrueCell, ...]
+    master_cells: tuple[MasterCell, ...]
 
 
-def plan(chapter: str, truth: Sequence[TrueCell]) -> Plan:
-    return Plan(chapter, tuple(truth))
+def plan(chapter: str, master_cells: Sequence[MasterCell]) -> Plan:
+    return Plan(chapter, tuple(master_cells))
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ran:
+class SubmissionResult:
     key: str
     notebook: NotebookNode
-    met: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    misconceptions_met: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trouble: str | None = None
     cpu: float = 0.0
     wall: float = 0.0
@@ -67,15 +67,15 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def run(self, plan: Plan, jobs: Iterable[Job]) -> Iterator[Ran]:
+    def run(self, plan: Plan, jobs: Iterable[Job]) -> Iterator[SubmissionResult]:
         for job in jobs:
             time.sleep(self.pause)
             yield run_one(plan, job)
 
 
-def run_one(plan: Plan, job: Job) -> Ran:
+def run_one(plan: Plan, job: Job) -> SubmissionResult:
     """Run a notebook's code cells in order; the last expression of a cell is its value, as in Jupyter."""
-    tests = {cell.grade_id for cell in plan.truth if cell.grade and not cell.solution}
+    tests = {cell.grade_id for cell in plan.master_cells if cell.grade and not cell.solution}
     names: dict[str, Any] = {"__name__": "__main__"}
     found: dict[str, tuple[str, ...]] = {}
     before = language()
@@ -86,11 +86,11 @@ def run_one(plan: Plan, job: Job) -> Ran:
             reset()
             cell.execution_count, cell.outputs = count, outputs(cell.source, names, count)
             grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-            if grade_id in tests and met():
-                found[grade_id] = tuple(met())
+            if grade_id in tests and misconceptions_met():
+                found[grade_id] = tuple(misconceptions_met())
     finally:
         use_language(before)
-    return Ran(job.key, job.notebook, found)
+    return SubmissionResult(job.key, job.notebook, found)
 
 
 def outputs(source: str, names: dict[str, Any], count: int) -> list[NotebookNode]:

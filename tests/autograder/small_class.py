@@ -13,9 +13,9 @@ import plain_executor
 from nbformat import NotebookNode
 from nbgrader.api import Base, Gradebook
 
-from autograder.course import make_course
-from autograder.grade import Report, grade
-from autograder.repository import Repository
+from autograder.authoring.repository import Repository
+from autograder.grading.batch import Report, grade
+from autograder.grading.course import make_course
 
 CHAPTER: Final = "ch01_small"
 RIGHT: Final = {

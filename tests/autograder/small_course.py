@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from autograder.build import edition, render
-from autograder.repository import Repository
-from autograder.source import read_chapter
+from autograder.authoring.chapter import read_chapter
+from autograder.authoring.edition import edition, render
+from autograder.authoring.repository import Repository
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 

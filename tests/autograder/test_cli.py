@@ -69,7 +69,7 @@ def test_what_is_meant_for_people_is_printed_without_a_traceback(
     def run(args: argparse.Namespace) -> int:
         raise raised
 
-    monkeypatch.setattr("autograder.lab.run", run)
+    monkeypatch.setattr("autograder.commands.lab.run", run)
     assert cli.main(["lab"]) == status
     said = capsys.readouterr()
     assert said.err.startswith(words) and said.out == ""
@@ -82,7 +82,7 @@ def test_an_error_of_ours_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> N
     def run(args: argparse.Namespace) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("autograder.lab.run", run)
+    monkeypatch.setattr("autograder.commands.lab.run", run)
     with pytest.raises(ZeroDivisionError):
         cli.main(["lab"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from autograder.source import Chapter, parse_chapter
+from autograder.authoring.chapter import Chapter, parse_chapter
 
 SOURCE: Final = Path(__file__).parent / "data" / "ch98_tiny.md"
 TEXT: Final = SOURCE.read_text(encoding="utf-8")

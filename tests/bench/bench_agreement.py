@@ -32,12 +32,13 @@ from nbgrader.utils import determine_grade, is_grade  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
-from autograder.build import edition  # noqa: E402
+from autograder.authoring.chapter import read_chapter  # noqa: E402
+from autograder.authoring.edition import edition  # noqa: E402
+from autograder.authoring.repository import chapter_path, chapter_paths, find_root  # noqa: E402
 from autograder.engine import Engine, Job, plan  # noqa: E402
-from autograder.outcome import settle  # noqa: E402
-from autograder.restore import restore  # noqa: E402
-from autograder.source import chapter_path, chapter_paths, find_root, read_chapter  # noqa: E402
-from autograder.truth import from_edition  # noqa: E402
+from autograder.grading.master import from_edition  # noqa: E402
+from autograder.grading.outcomes import normalise_outcome  # noqa: E402
+from autograder.notebooks.restore import restore  # noqa: E402
 
 
 def main() -> int:
@@ -53,20 +54,20 @@ def main() -> int:
     differences = compared = 0
     for path in paths:
         chapter = read_chapter(path)
-        truth = from_edition(edition(chapter, "en", release=False))
+        master_cells = from_edition(edition(chapter, "en", release=False))
         everybody = students(chapter, lean=True)[:: args.every]
         for student in everybody:
-            restore(student.notebook, truth)
+            restore(student.notebook, master_cells)
         jobs = [Job(student.name, student.notebook, student.lang) for student in everybody]
         with Engine() as engine:
-            ours = {ran.key: ran.notebook for ran in engine.run(plan(chapter.name, truth), jobs)}
+            ours = {ran.key: ran.notebook for ran in engine.run(plan(chapter.name, master_cells), jobs)}
         for job in tqdm(jobs, desc=chapter.name, file=sys.stderr):
             theirs = by_stock(job.notebook)
             for mine, other in zip(ours[job.key].cells, theirs.cells, strict=True):
                 if is_grade(other) and other.cell_type == "code":
                     compared += 1
                     before = score(other)
-                    settle(mine)
+                    normalise_outcome(mine)
                     if score(mine) != before:
                         differences += 1
                         grade_id = other.metadata.nbgrader.grade_id

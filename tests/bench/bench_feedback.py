@@ -31,11 +31,11 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
 from traitlets.config import Config
 
-from autograder.build import edition
-from autograder.class_feedback import Writer
-from autograder.course import make_course, nbgrader_settings
-from autograder.repository import Repository
-from autograder.source import Chapter, read_chapter
+from autograder.authoring.chapter import Chapter, read_chapter
+from autograder.authoring.edition import edition
+from autograder.authoring.repository import Repository
+from autograder.feedback.writer import Writer
+from autograder.grading.course import make_course, nbgrader_settings
 
 REPO: Final = Repository(Path(__file__).resolve().parents[2])
 WANTED: Final = 15.0  # times faster than stock

@@ -81,7 +81,7 @@ def main() -> int:
 
 def bench(folder: Path, name: str, size: int, *, whole: bool) -> int:
     """Measure and print."""
-    from autograder.repository import Repository
+    from autograder.authoring.repository import Repository
 
     chapter = Repository(ROOT).chapter(name)
     say(f"Compiling byte-code, making {size} submissions of {chapter} …")
@@ -154,9 +154,9 @@ def make_class(folder: Path, name: str, size: int) -> list[str]:
     import nbformat
     from class_of_cases import students
 
-    from autograder.course import make_course
-    from autograder.repository import Repository
-    from autograder.source import CODE_STUB, TEXT_STUB, read_chapter
+    from autograder.authoring.chapter import CODE_STUB, TEXT_STUB, read_chapter
+    from autograder.authoring.repository import Repository
+    from autograder.grading.course import make_course
 
     repo = Repository(ROOT)
     first = folder / "ours"
@@ -179,14 +179,14 @@ def prepare_limit(course: Path, folder: Path, name: str) -> None:
     """Write each submission's code cells, restored, tests included, for the plain fork."""
     import nbformat
 
-    from autograder.restore import restore
-    from autograder.truth import from_edition
+    from autograder.grading.master import from_edition
+    from autograder.notebooks.restore import restore
 
-    truth = from_edition(nbformat.read(course / "source" / name / f"{name}.ipynb", as_version=4))
+    master_cells = from_edition(nbformat.read(course / "source" / name / f"{name}.ipynb", as_version=4))
     folder.mkdir()
     for path in sorted(course.glob(f"submitted/*/{name}/{name}.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        restore(notebook, truth)
+        restore(notebook, master_cells)
         cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
         (folder / f"{path.parts[-3]}.json").write_text(json.dumps(cells), encoding="utf-8")
 
@@ -285,7 +285,7 @@ def serve_limit(folder: Path) -> int:
 
     import matplotlib
 
-    from autograder.engine.zygote import LIBRARIES
+    from autograder.engine.worker.forkserver import LIBRARIES
 
     matplotlib.use("Agg")
     for name in LIBRARIES:
@@ -355,15 +355,15 @@ class Ours:
         from nbgrader.coursedir import CourseDirectory
 
         from autograder import engine
-        from autograder.course import nbgrader_settings
-        from autograder.gradebook import Book
-        from autograder.repository import Repository
+        from autograder.authoring.repository import Repository
+        from autograder.grading.course import nbgrader_settings
+        from autograder.grading.gradebook import Book
 
         self.repo = Repository(ROOT)
         config = self._stack.enter_context(nbgrader_settings(self.repo, self.folder))
         self.coursedir = CourseDirectory(config=config)
         self.book = self._stack.enter_context(Book(self.coursedir, config, self.chapter))
-        self.plan = engine.plan(self.chapter, self.book.truth)
+        self.plan = engine.plan(self.chapter, self.book.master_cells)
         self.engine = self._stack.enter_context(engine.Engine(workers=1))
         self.engine.warm(self.plan)
         self.ran: list[Any] = []
@@ -390,7 +390,8 @@ class Ours:
         self._stack.close()
 
     def _grade(self, names: list[str]) -> None:
-        from autograder.grade import _Class, _no_progress
+        from autograder.grading.batch import _Class
+        from autograder.progress import _no_progress
 
         work = _Class(
             self.repo, self.folder, self.book, self.folder / "submitted", names, True, self.executor, None

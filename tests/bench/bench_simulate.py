@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from userops.simulate import company, simulate
+from userops.simulate import sample_dataset, simulate
 
 
 def peak_mb() -> float:
@@ -33,9 +33,9 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
 
-    company(400, 1)  # imports and first calls do not count
+    sample_dataset(400, 1)  # imports and first calls do not count
     start = time.perf_counter()
-    company(400, 2)
+    sample_dataset(400, 2)
     sample = time.perf_counter() - start
 
     with tempfile.TemporaryDirectory() as folder:

@@ -17,8 +17,9 @@ from lab_driver import PATIENCE, Lab, complaints, open_notebook, run_all
 from nbformat import NotebookNode
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from autograder.build import edition
-from autograder.source import Cell, chapter_paths, read_chapter
+from autograder.authoring.chapter import Cell, read_chapter
+from autograder.authoring.edition import edition
+from autograder.authoring.repository import chapter_paths
 from userops import explorers
 
 EXPLORERS: Final = [

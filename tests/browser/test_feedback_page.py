@@ -11,16 +11,16 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from playwright.sync_api import Page, expect
 
-from autograder.build import edition
-from autograder.exercises import outline
-from autograder.feedback import Graded, render
-from autograder.feedback import Page as Contents
-from autograder.marks import Given, mark
-from autograder.notebook_html import notebook_html
-from autograder.repository import Repository
-from autograder.restore import Change, restore
-from autograder.source import read_chapter
-from autograder.truth import from_edition
+from autograder.authoring.chapter import read_chapter
+from autograder.authoring.edition import edition
+from autograder.authoring.repository import Repository
+from autograder.feedback.notebook_html import notebook_html
+from autograder.feedback.page import Graded, render
+from autograder.feedback.page import Page as Contents
+from autograder.grading.marks import Given, mark
+from autograder.grading.master import from_edition
+from autograder.notebooks.outline import outline
+from autograder.notebooks.restore import Change, restore
 
 REPO: Final = Repository(Path(__file__).resolve().parents[2])
 NAME: Final = "ch01_metrics"
@@ -70,8 +70,8 @@ def html(lang: str) -> str:
     """A page of the real chapter with every state, comments, a penalty, and a notebook full of wide outputs."""
     chapter = read_chapter(REPO.source(NAME))
     master = edition(chapter, lang, release=False)
-    notebook, truth = edition(chapter, lang, release=True), from_edition(master)
-    restore(notebook, truth)
+    notebook, master_cells = edition(chapter, lang, release=True), from_edition(master)
+    restore(notebook, master_cells)
     grades: dict[str, Given] = {}
     for number, cell in enumerate(c for c in notebook.cells if "nbgrader" in c.metadata):
         meta = cell.metadata.nbgrader
@@ -100,7 +100,14 @@ def html(lang: str) -> str:
         new_markdown_cell(HOSTILE),
     ]  # fmt: skip
     asked = outline(master)
-    marks = mark(notebook, asked.exercises, truth, lang, grades=grades, met={"dau_test": ["rows"]})
+    marks = mark(
+        notebook,
+        asked.exercises,
+        master_cells,
+        lang,
+        grades=grades,
+        misconceptions_met={"dau_test": ["rows"]},
+    )
     return render(
         Contents(
             chapter=NAME,

@@ -13,8 +13,8 @@ from lab_driver import Lab, free_environment, menu, shot
 from nbgrader.api import Gradebook
 from playwright.sync_api import Page, expect
 
-from autograder.build import edition
-from autograder.source import read_chapter
+from autograder.authoring.chapter import read_chapter
+from autograder.authoring.edition import edition
 
 CHAPTER = "ch01_metrics"
 COMMENT = "A clear memo. Say where the number comes from, too. 结论清楚；再补一句数据来源就更好了。"

@@ -21,7 +21,7 @@ from lab_driver import (
 )
 from playwright.sync_api import Locator, Page, expect
 
-from autograder.source import Chapter, Exercise, read_chapter
+from autograder.authoring.chapter import Chapter, Exercise, read_chapter
 
 CHAPTER = "ch01_metrics"
 

@@ -14,8 +14,8 @@ from sklearn.mixture import GaussianMixture
 
 from userops import load
 from userops._load import data_folder
-from userops.explorers import personas
-from userops.explorers._habits import prepare
+from userops.lessons import personas
+from userops.lessons.habits import prepare
 
 SNAPSHOT = pd.Timestamp("2025-12-01")
 

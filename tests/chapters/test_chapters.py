@@ -13,10 +13,13 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbgrader.utils import determine_grade
 
-from autograder.build import build, edition, notebook_path
-from autograder.cases import CaseResult, Graded, run_chapter, run_untouched, table
-from autograder.lints import lint
-from autograder.source import Chapter, chapter_paths, find_root, read_chapter
+from autograder.authoring.build import build
+from autograder.authoring.cases import CaseResult, Graded, run_chapter, run_untouched
+from autograder.authoring.chapter import Chapter, read_chapter
+from autograder.authoring.edition import edition
+from autograder.authoring.lints.rules import lint
+from autograder.authoring.repository import chapter_paths, find_root, notebook_path
+from autograder.commands.cases import table
 
 ROOT = find_root(Path(__file__).parent)
 NAMES = [path.stem for path in chapter_paths(ROOT)]

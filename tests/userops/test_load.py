@@ -122,7 +122,7 @@ def test_a_wrong_folder_in_the_environment(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def _company(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+def _sample_dataset(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """A stand-in for the generator that notes each call."""
     calls: list[tuple[int, int]] = []
 
@@ -133,23 +133,23 @@ def _company(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
             "orders": pd.DataFrame({"order_id": [seed]}),
         }
 
-    monkeypatch.setattr("userops.simulate.company", company, raising=False)
-    _load._company.cache_clear()
+    monkeypatch.setattr("userops.simulate.sample_dataset", company)
+    _load._sample_dataset.cache_clear()
     return calls
 
 
-def test_a_sample_is_made_once_and_copied_out(_company: list[tuple[int, int]]) -> None:
+def test_a_sample_is_made_once_and_copied_out(_sample_dataset: list[tuple[int, int]]) -> None:
     first = sample("users", seed=7)
     first["user_id"] = -1
     assert sample("users", seed=7)["user_id"].min() == 0
     assert sample("orders", seed=7)["order_id"].tolist() == [7]
     assert len(sample("users", seed=8, users=50)) == 50
-    assert _company == [(400, 7), (50, 8)]
-    _load._company.cache_clear()
+    assert _sample_dataset == [(400, 7), (50, 8)]
+    _load._sample_dataset.cache_clear()
 
 
-@pytest.mark.usefixtures("_company")
+@pytest.mark.usefixtures("_sample_dataset")
 def test_a_sample_of_an_unknown_table() -> None:
     with pytest.raises(CourseError, match=r"no table 'user'\. Did you mean 'users'"):
         sample("user", seed=7)
-    _load._company.cache_clear()
+    _load._sample_dataset.cache_clear()

@@ -9,7 +9,7 @@ from userops.check._avoid import avoid
 from userops.check._calls import empty, raises, same, unchanged
 from userops.check._chart import chart
 from userops.check._decision import decision
-from userops.check._error import CheckError, met, reset
+from userops.check._error import CheckError, misconceptions_met, reset
 from userops.check._frame import frame
 from userops.check._notebook import install as _install
 from userops.check._score import Score, visible_ok
@@ -27,7 +27,7 @@ __all__ = [
     "frame",
     "items",
     "mapping",
-    "met",
+    "misconceptions_met",
     "number",
     "raises",
     "reset",

@@ -87,7 +87,7 @@ def fail(message: str, *, misconception: str | None = None, state: State = "not_
     raise CheckError(message, misconception=misconception, state=state)
 
 
-def met() -> list[str]:
+def misconceptions_met() -> list[str]:
     """Return the keys of the misconceptions met since the last ``reset()``, in order."""
     return list(_met)
 

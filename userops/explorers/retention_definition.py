@@ -13,8 +13,8 @@ from matplotlib.ticker import PercentFormatter
 from userops import style
 from userops._language import t
 from userops.explorers import _base
-from userops.explorers._lifecycle import cohort_table, kaplan_meier, lifetimes, user_ages
 from userops.explorers._panel import Panel, panel, wilson
+from userops.lessons.lifecycle import cohort_table, kaplan_meier, lifetimes, user_ages
 
 Definition = Literal["on", "bracket", "unbounded"]
 Grain = Literal["week", "month", "quarter"]

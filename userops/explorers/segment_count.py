@@ -17,9 +17,9 @@ from userops import style
 from userops._language import t
 from userops.errors import CourseError
 from userops.explorers import _base
-from userops.explorers._habits import HABITS, SKEWED, label, prepare
-from userops.explorers.personas import interviews as told
-from userops.explorers.personas import letters, shipped_table
+from userops.lessons.habits import HABITS, SKEWED, label, prepare
+from userops.lessons.personas import interviews as told
+from userops.lessons.personas import letters, shipped_table
 
 __all__ = ["Crowd", "compute", "crowd", "draw", "explore"]
 

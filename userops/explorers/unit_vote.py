@@ -15,7 +15,7 @@ from userops import style
 from userops._language import t
 from userops.errors import CourseError
 from userops.explorers import _base
-from userops.explorers.personas import letters, shipped_table
+from userops.lessons.personas import letters, shipped_table
 
 __all__ = ["UNITS", "compute", "draw", "explore"]
 

@@ -1,5 +1,5 @@
 """How Juzi Mall's data are made: a known process, deterministic from a seed, at any size."""
 
-from userops.simulate.company import company, simulate
+from userops.simulate.dataset import sample_dataset, simulate
 
-__all__ = ["company", "simulate"]
+__all__ = ["sample_dataset", "simulate"]

@@ -13,14 +13,23 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from userops.simulate import crm, growth, plan, shopping, voice
+from userops.schema.tables import (
+    CHANNELS,
+    DEVICES,
+    EVENTS,
+    PAGES,
+    PERSONAS,
+    PROVINCES,
+    TABLES,
+    TICKET_CATEGORIES,
+)
+from userops.simulate import crm, growth, parameters, shopping, support
 from userops.simulate import orders as ordering
 from userops.simulate import visits as visiting
 from userops.simulate._random import Ints
 from userops.simulate.catalogue import Catalogue
 from userops.simulate.media import stamps
 from userops.simulate.people import Adverts, People, people
-from userops.tables import CHANNELS, DEVICES, EVENTS, PAGES, PERSONAS, PROVINCES, TABLES, TICKET_CATEGORIES
 
 BLOCK_USERS = 20_000
 STRIDE = 10_000_000  # identifiers reserved for a block
@@ -86,11 +95,11 @@ def make_block(
     coupons = ordering.coupons_of(visits, who, seed, number)
     orders, lines, points = ordering.orders_of(visits, content, rows, who, shelf, coupons, seed, number)
     invitations, orphans = growth.referrals(visits, content, who, seed, number)
-    who.channel[orphans] = plan.CHANNEL["organic"]
+    who.channel[orphans] = parameters.CHANNEL["organic"]
     touched = growth.touches(visits, stranger_channel, who, ads, seed, number)
     assigned = growth.experiments(visits, content, orders, who, seed, number)
-    tickets, told = voice.tickets(visits, content, orders, who, seed, number)
-    surveys = voice.surveys(orders, tickets, who, seed, number)
+    tickets, told = support.tickets(visits, content, orders, who, seed, number)
+    surveys = support.surveys(orders, tickets, who, seed, number)
     messages = crm.join_messages([recalls, reminders, holidays, crm.welcomes(who, seed, number)])
     messages = messages.take(np.lexsort((messages.kind, messages.user, messages.sent)))
     opened, clicked = crm.answers(messages, visits, seed, number)
@@ -298,12 +307,12 @@ def _community(groups: crm.Groups, user_id: Ints, number: int) -> pd.DataFrame:
 def _referrals(
     invitations: growth.Referrals, orders: ordering.Orders, who: People, user_id: Ints
 ) -> pd.DataFrame:
-    first = np.full(len(who), plan.END)
+    first = np.full(len(who), parameters.END)
     paid = orders.paid >= 0
     np.minimum.at(first, orders.user[paid], orders.paid[paid])
     accepted = invitations.invitee >= 0
     invitee = np.where(accepted, invitations.invitee, 0)
-    bought = accepted & (first[invitee] < plan.END)
+    bought = accepted & (first[invitee] < parameters.END)
     return pd.DataFrame(
         {
             "inviter_id": user_id[invitations.inviter],
@@ -316,8 +325,8 @@ def _referrals(
     )
 
 
-def _tickets(tickets: voice.Tickets, told: Ints, user_id: Ints, order_id: Ints, base: int) -> pd.DataFrame:
-    english, chinese, _ = voice.ticket_texts()
+def _tickets(tickets: support.Tickets, told: Ints, user_id: Ints, order_id: Ints, base: int) -> pd.DataFrame:
+    english, chinese, _ = support.ticket_texts()
     about = tickets.order >= 0
     return pd.DataFrame(
         {
@@ -339,8 +348,8 @@ def _tickets(tickets: voice.Tickets, told: Ints, user_id: Ints, order_id: Ints, 
     )
 
 
-def _surveys(surveys: voice.Surveys, user_id: Ints, base: int) -> pd.DataFrame:
-    english, chinese = voice.survey_comments()
+def _surveys(surveys: support.Surveys, user_id: Ints, base: int) -> pd.DataFrame:
+    english, chinese = support.survey_comments()
     answered = surveys.answered >= 0
     return pd.DataFrame(
         {

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from userops.schema.tables import CATEGORIES
 from userops.simulate._random import Floats, Ints, stream
-from userops.simulate.plan import CHANNEL, DAYS, PRICE_TILT, PROMOTIONS, PURSE, day
-from userops.tables import CATEGORIES
+from userops.simulate.parameters import CHANNEL, DAYS, PRICE_TILT, PROMOTIONS, PURSE, day
 
 # kind of product (English, Chinese) and brands, by category; 10 kinds × 3 styles a category
 _SHELF: dict[str, tuple[float, float, str, str]] = {

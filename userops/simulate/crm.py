@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from userops.simulate import plan
+from userops.simulate import parameters
 from userops.simulate._random import Bools, Ints, chance, sigmoid, stream
+from userops.simulate.parameters import DAY, END, LAST_START
 from userops.simulate.people import People
-from userops.simulate.plan import DAY, END, LAST_START
 from userops.simulate.shopping import Content, Nudges
 from userops.simulate.visits import (
     BEFORE,
@@ -48,7 +48,7 @@ def join_messages(parts: list[Messages]) -> Messages:
     )
 
 
-RECALL_DAYS = tuple(plan.day(month, 15) for month in range(3, 13))
+RECALL_DAYS = tuple(parameters.day(month, 15) for month in range(3, 13))
 
 
 def _last_visit(visits: Visits, count: int, before: int) -> Ints:
@@ -69,13 +69,15 @@ def recall(visits: Visits, who: People, seed: int, block: int) -> tuple[Visits, 
         time = number * DAY + 10 * 3600
         last = _last_visit(visits, count, time)
         idle = (time - last) / DAY
-        chosen = (last >= 0) & (idle >= plan.RECALL_BANDS[0]) & who.consent & (time - messaged > 45 * DAY)
+        chosen = (
+            (last >= 0) & (idle >= parameters.RECALL_BANDS[0]) & who.consent & (time - messaged > 45 * DAY)
+        )
         user = np.flatnonzero(chosen & chance(rng, 0.85, count))
         if len(user) == 0:
             continue
-        holdout = chance(rng, plan.RECALL_HOLDOUT, len(user))
-        band = np.searchsorted(plan.RECALL_BANDS, idle[user], side="right") - 1
-        effect = plan.RECALL_EFFECT[band]
+        holdout = chance(rng, parameters.RECALL_HOLDOUT, len(user))
+        band = np.searchsorted(parameters.RECALL_BANDS, idle[user], side="right") - 1
+        effect = parameters.RECALL_EFFECT[band]
         sent = time + rng.integers(0, 3 * 3600, len(user))
         messaged[user] = time
 
@@ -120,15 +122,15 @@ def reminders(
     user = visits.user[index]
     holdout = chance(rng, 0.2, len(user))
     returns = ~holdout & chance(rng, 0.07, len(user))
-    sent_day = sent // DAY - plan.SICHUAN_FROM
-    stopped = (sent_day >= -2) & (sent_day <= plan.SICHUAN_DAYS)
-    returns &= ~(stopped & (who.province[user] == plan.PROVINCE["Sichuan"]))
+    sent_day = sent // DAY - parameters.SICHUAN_FROM
+    stopped = (sent_day >= -2) & (sent_day <= parameters.SICHUAN_DAYS)
+    returns &= ~(stopped & (who.province[user] == parameters.PROVINCE["Sichuan"]))
     start = sent + 600 + np.minimum(rng.exponential(4 * 3600, len(user)), 24 * 3600).astype(np.int64)
     new = of_users(rng, who, user[returns], start[returns], REMINDED)
     return new, Messages(user, np.full(len(user), CART), sent, holdout, np.where(returns, start, -1))
 
 
-HOLIDAY_PLACES = (0, 3, plan.DOUBLE_11, 7)
+HOLIDAY_PLACES = (0, 3, parameters.DOUBLE_11, 7)
 
 
 def holidays(
@@ -138,22 +140,22 @@ def holidays(
     rng = stream(seed, block, "holidays")
     nudges, parts, new = [], [], []
     for place in HOLIDAY_PLACES:
-        _, _, first, last, *_ = plan.PROMOTIONS[place]
+        _, _, first, last, *_ = parameters.PROMOTIONS[place]
         time = first * DAY + 9 * 3600
         seen = _last_visit(visits, len(who), time)
         user = np.flatnonzero(who.consent & (seen >= 0) & (time - seen < 60 * DAY))
         holdout = chance(rng, 0.2, len(user))
         sent = time + rng.integers(0, 2 * 3600, len(user))
-        comes = ~holdout & chance(rng, plan.HOLIDAY_VISIT, len(user))
+        comes = ~holdout & chance(rng, parameters.HOLIDAY_VISIT, len(user))
         start = sent + 300 + np.minimum(rng.exponential(1.0 * DAY, len(user)), 5 * DAY).astype(np.int64)
-        if place == plan.DOUBLE_11 and not double_11:
+        if place == parameters.DOUBLE_11 and not double_11:
             comes[:] = False
         new.append(of_users(rng, who, user[comes], start[comes], INVITED))
         factor = np.ones(len(who))
-        factor[user[~holdout]] = plan.HOLIDAY_MESSAGE
+        factor[user[~holdout]] = parameters.HOLIDAY_MESSAGE
         begin = np.full(len(who), END)
         begin[user] = sent
-        if double_11 or place != plan.DOUBLE_11:
+        if double_11 or place != parameters.DOUBLE_11:
             nudges.append(Nudges(factor, begin, np.full(len(who), (last + 1) * DAY), True))
         parts.append(Messages(user, np.full(len(user), HOLIDAY), sent, holdout, np.where(comes, start, -1)))
     visits = join([visits, *new])
@@ -215,7 +217,7 @@ def community(who: People, seed: int, block: int) -> tuple[Visits, Groups]:
     wait = 2 * DAY + (rng.beta(1.0, 2.5, len(user)) * (stay[user] - 3 * DAY)).astype(np.int64)
     joined = who.registered[user] + wait
     group = joined // (30 * DAY) * 4 + rng.integers(0, 4, len(user)) + 1
-    extra = rng.poisson(who.rate[user] * plan.COMMUNITY_VISITS * (last[user] - joined) / DAY)
+    extra = rng.poisson(who.rate[user] * parameters.COMMUNITY_VISITS * (last[user] - joined) / DAY)
     row = np.repeat(np.arange(len(user)), extra)
     start = joined[row] + 3600 + (rng.random(len(row)) * (last[user][row] - joined[row])).astype(np.int64)
     keep = start < np.minimum(LAST_START, last[user][row])
@@ -239,8 +241,8 @@ def first_visit_in(visits: Visits, first: int, last: int, who: People, age: int)
 
 def checkout_test(visits: Visits, who: People) -> Nudges:
     """Return experiment 1's nudge: its treatment checks out more often for 14 days from exposure."""
-    user, index = first_visit_in(visits, *plan.EXPERIMENT_DAYS[1], who, plan.EXPERIMENT_AGE[1])
+    user, index = first_visit_in(visits, *parameters.EXPERIMENT_DAYS[1], who, parameters.EXPERIMENT_AGE[1])
     begin = np.full(len(who), END)
     begin[user] = visits.start[index]
-    factor = np.where(who.treated, plan.CHECKOUT_LIFT, 1.0)
+    factor = np.where(who.treated, parameters.CHECKOUT_LIFT, 1.0)
     return Nudges(factor, begin, begin + 14 * DAY)

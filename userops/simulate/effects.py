@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from userops.simulate import plan
+from userops.schema.tables import CHANNELS, DEVICES, PERSONAS
+from userops.simulate import parameters
 from userops.simulate.block import Block, make_block
 from userops.simulate.catalogue import Catalogue, promotion_id
 from userops.simulate.people import Adverts
-from userops.tables import CHANNELS, DEVICES, PERSONAS
 
 
 def date(day: int) -> str:
@@ -25,7 +25,7 @@ def date(day: int) -> str:
 
 def counterfactuals(users: int, seed: int, shelf: Catalogue, ads: Adverts, real: Block) -> dict[str, Any]:
     """Return the effects found by comparing the first block with the same block under another plan."""
-    first, last = plan.day(10, 17), plan.day(11, 26)
+    first, last = parameters.day(10, 17), parameters.day(11, 26)
     without = make_block(users, seed, 0, shelf, ads, double_11=False)
     found: dict[str, Any] = {}
     honest = ~real.truth.set_index("user_id")["ring"]
@@ -34,7 +34,8 @@ def counterfactuals(users: int, seed: int, shelf: Catalogue, ads: Adverts, real:
         orders = block.tables["orders"]
         paid = orders[orders["paid_at"].between(date(first), date(last + 1)) & orders["user_id"].map(honest)]
         sale = paid["paid_at"].between(
-            date(plan.PROMOTIONS[plan.DOUBLE_11][2]), date(plan.PROMOTIONS[plan.DOUBLE_11][3] + 1)
+            date(parameters.PROMOTIONS[parameters.DOUBLE_11][2]),
+            date(parameters.PROMOTIONS[parameters.DOUBLE_11][3] + 1),
         )
         totals.append((int(sale.sum()), len(paid), float(paid["amount"].sum())))
     (sale_1, orders_1, revenue_1), (sale_0, orders_0, revenue_0) = totals
@@ -67,65 +68,65 @@ def counterfactuals(users: int, seed: int, shelf: Catalogue, ads: Adverts, real:
 
 def planted(counterfactual: dict[str, Any], truth: pd.DataFrame) -> dict[str, Any]:
     """Return the content of ``effects.json``; sizes are factors or chances as named."""
-    first, last = plan.SICHUAN_FROM, plan.SICHUAN_FROM + plan.SICHUAN_DAYS - 1
+    first, last = parameters.SICHUAN_FROM, parameters.SICHUAN_FROM + parameters.SICHUAN_DAYS - 1
     return {
         "1_personas": {
-            "share": dict(zip(PERSONAS, plan.SHARE.tolist(), strict=True)),
+            "share": dict(zip(PERSONAS, parameters.SHARE.tolist(), strict=True)),
             "note": "see users.parquet; on a share `overlap` of visits a user behaves like `second_persona`",
         },
         "2_channels": {
-            "lifetime_factor": dict(zip(CHANNELS, plan.CHANNEL_LIFE.tolist(), strict=True)),
-            "checkout_factor": dict(zip(CHANNELS, plan.CHANNEL_BUY.tolist(), strict=True)),
-            "cost_a_registration": plan.CHANNEL_COST,
-            "refund_rate": plan.REFUND,
-            "refund_rate_added_by_livestream": plan.REFUND_LIVESTREAM,
-            "power_of_spend": plan.AD_RESPONSE,
+            "lifetime_factor": dict(zip(CHANNELS, parameters.CHANNEL_LIFE.tolist(), strict=True)),
+            "checkout_factor": dict(zip(CHANNELS, parameters.CHANNEL_BUY.tolist(), strict=True)),
+            "cost_a_registration": parameters.CHANNEL_COST,
+            "refund_rate": parameters.REFUND,
+            "refund_rate_added_by_livestream": parameters.REFUND_LIVESTREAM,
+            "power_of_spend": parameters.AD_RESPONSE,
             "note": "users.channel is the first touch and the true cause; a later touch is often search_ads",
         },
         "3_broken_checkout": {
-            "app_version": plan.BREAK_VERSION,
-            "from": date(plan.BREAK_FROM),
-            "fixed": date(plan.BREAK_FIXED),
-            "payment_factor": plan.BREAK_PAY,
-            "usual_payment_rate": plan.PAY,
+            "app_version": parameters.BREAK_VERSION,
+            "from": date(parameters.BREAK_FROM),
+            "fixed": date(parameters.BREAK_FIXED),
+            "payment_factor": parameters.BREAK_PAY,
+            "usual_payment_rate": parameters.PAY,
         },
         "4_points_programme": {
-            "from": date(plan.POINTS_FROM),
-            "lifetime_factor": plan.POINTS_LIFE,
+            "from": date(parameters.POINTS_FROM),
+            "lifetime_factor": parameters.POINTS_LIFE,
             "whom": "users registered from that day",
         },
         "4_activation": {
             "act": "products of two or more categories put into the cart within seven days of registering",
-            "lifetime_factor": plan.AHA_LIFE,
-            "selection_log_odds_a_standard_deviation_of_loyalty": plan.AHA_SELECTION,
+            "lifetime_factor": parameters.AHA_LIFE,
+            "selection_log_odds_a_standard_deviation_of_loyalty": parameters.AHA_SELECTION,
             "share_of_users": round(float(truth["activated"].mean()), 4),
             "note": "predicts staying, but mostly because loyal users do it anyway",
         },
         "5_sichuan": {
             "from": date(first),
             "to": date(last),
-            "checkout_factor": plan.SICHUAN_CHECKOUT,
-            "complaint_rate_of_orders": plan.SICHUAN_TICKETS,
+            "checkout_factor": parameters.SICHUAN_CHECKOUT,
+            "complaint_rate_of_orders": parameters.SICHUAN_TICKETS,
         },
         "6_double_11": {
-            "campaign_id": promotion_id(plan.DOUBLE_11),
+            "campaign_id": promotion_id(parameters.DOUBLE_11),
             "not_promoted": ["health", "baby"],
-            "message_checkout_factor": plan.HOLIDAY_MESSAGE,
-            "message_extra_visit": plan.HOLIDAY_VISIT,
+            "message_checkout_factor": parameters.HOLIDAY_MESSAGE,
+            "message_extra_visit": parameters.HOLIDAY_VISIT,
             "ring_accounts": int(truth["ring"].sum()),
-            "ring_devices": plan.RING_DEVICES,
+            "ring_devices": parameters.RING_DEVICES,
             **counterfactual["double_11"],
         },
         "7_experiments": {
             "1": {
                 "name": "one-page checkout",
-                "checkout_factor": plan.CHECKOUT_LIFT,
+                "checkout_factor": parameters.CHECKOUT_LIFT,
                 **counterfactual["experiment_1"],
             },
             "2": {
                 "name": "new home page",
                 "true_effect": 0.0,
-                "lost_share_of_treatment": plan.SRM_LOSS,
+                "lost_share_of_treatment": parameters.SRM_LOSS,
                 "note": "users who left at once are lost from the treatment",
             },
             "3": {
@@ -138,12 +139,12 @@ def planted(counterfactual: dict[str, Any], truth: pd.DataFrame) -> dict[str, An
             "days_since_last_visit": [
                 f"{low}-{high - 1}"
                 for low, high in zip(
-                    plan.RECALL_BANDS[:-2].tolist(), plan.RECALL_BANDS[1:-1].tolist(), strict=True
+                    parameters.RECALL_BANDS[:-2].tolist(), parameters.RECALL_BANDS[1:-1].tolist(), strict=True
                 )
             ]
             + ["120-"],
-            "chance_of_an_extra_return": plan.RECALL_EFFECT.tolist(),
-            "holdout": plan.RECALL_HOLDOUT,
+            "chance_of_an_extra_return": parameters.RECALL_EFFECT.tolist(),
+            "holdout": parameters.RECALL_HOLDOUT,
             "note": "works on those who would not have come back by themselves",
         },
         "9_content": {
@@ -152,16 +153,18 @@ def planted(counterfactual: dict[str, Any], truth: pd.DataFrame) -> dict[str, An
             "live_lag_minutes": 4,
         },
         "10_simpson": {
-            "from": date(plan.APRIL[0]),
-            "to": date(plan.APRIL[1]),
+            "from": date(parameters.APRIL[0]),
+            "to": date(parameters.APRIL[1]),
             "compare": "March 2025",
-            "checkout_factor_on_every_device": plan.APRIL_CHECKOUT,
-            "device_factor": dict(zip(DEVICES, plan.DEVICE_CHECKOUT.tolist(), strict=True)),
+            "checkout_factor_on_every_device": parameters.APRIL_CHECKOUT,
+            "device_factor": dict(zip(DEVICES, parameters.DEVICE_CHECKOUT.tolist(), strict=True)),
             "note": "paid sessions per session; in April free shipping was suspended while users moved to the apps",
         },
-        "11_dirt": {"note": "see raw_lines.parquet and raw_dirt.parquet, and userops/simulate/dirt.py"},
+        "11_dirt": {
+            "note": "see raw_lines.parquet and raw_dirt.parquet, and userops/simulate/raw_exports.py"
+        },
         "12_community": {
-            "extra_visits_as_a_share_of_the_usual_rate": plan.COMMUNITY_VISITS,
+            "extra_visits_as_a_share_of_the_usual_rate": parameters.COMMUNITY_VISITS,
             "note": "members are loyal before they join",
         },
     }

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from userops.simulate import plan
+from userops.simulate import parameters
 from userops.simulate._random import Bools, Floats, Ints, chance, pick, stream
 from userops.simulate.crm import first_visit_in
 from userops.simulate.orders import Orders
+from userops.simulate.parameters import DAY, DAYS, END
 from userops.simulate.people import Adverts, People
-from userops.simulate.plan import DAY, DAYS, END
 from userops.simulate.shopping import Content
 from userops.simulate.visits import ANONYMOUS, BEFORE, REGISTRATION, RING, USUAL, Visits
 
@@ -51,8 +51,8 @@ def touches(
     )
     later = ~first & chance(rng, later_rate, count)
     mix = np.array([[0.14, 0.0, 0.10, 0.10, 0.10, 0.0, 0.06]])
-    mix[0, plan.CHANNEL["search_ads"]] = (
-        mix.sum() * plan.SEARCH_LAST_CLICK / (1 - plan.SEARCH_LAST_CLICK) * 1.6
+    mix[0, parameters.CHANNEL["search_ads"]] = (
+        mix.sum() * parameters.SEARCH_LAST_CLICK / (1 - parameters.SEARCH_LAST_CLICK) * 1.6
     )
     drawn = pick(rng, mix, np.zeros(count, dtype=np.int64))
     channel = np.where(first, own, drawn)
@@ -95,7 +95,7 @@ def referrals(visits: Visits, content: Content, who: People, seed: int, block: i
     came = np.full(len(who), END)
     mine = visits.user >= 0
     np.minimum.at(came, visits.user[mine], visits.start[mine])
-    invitee = np.flatnonzero(who.channel == plan.CHANNEL["referral"])
+    invitee = np.flatnonzero(who.channel == parameters.CHANNEL["referral"])
     high = np.searchsorted(start, came[invitee] - 1800)
     low = np.searchsorted(start, came[invitee] - 7 * DAY)
     found = high > low
@@ -141,8 +141,8 @@ def experiments(
     """Return the assignments of the three tests with their outcomes, read from the orders."""
     rng = stream(seed, block, "experiments")
     parts = []
-    for number, span in plan.EXPERIMENT_DAYS.items():
-        user, index = first_visit_in(visits, *span, who, plan.EXPERIMENT_AGE[number])
+    for number, span in parameters.EXPERIMENT_DAYS.items():
+        user, index = first_visit_in(visits, *span, who, parameters.EXPERIMENT_AGE[number])
         exposed = np.maximum(visits.start[index], who.registered[user]) + 1
         bought, revenue = outcome(orders, user, exposed, 0, 14)
         _, before = outcome(orders, user, exposed, -BEFORE_DAYS, 0)
@@ -153,7 +153,7 @@ def experiments(
             # The new page logs a user only once it has loaded: those who left at once are lost from it.
             bounced = content.bounce[index] & ~bought
             share = max(float(bounced[treatment].mean()) if treatment.any() else 1.0, 1e-9)
-            lost = treatment & bounced & chance(rng, min(1.0, plan.SRM_LOSS / share), len(user))
+            lost = treatment & bounced & chance(rng, min(1.0, parameters.SRM_LOSS / share), len(user))
             user, exposed, treatment = user[~lost], exposed[~lost], treatment[~lost]
             bought, revenue, before = bought[~lost], revenue[~lost], before[~lost]
         else:

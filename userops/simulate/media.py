@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from userops.simulate import plan
+from userops.schema.tables import CATEGORIES, CHANNELS, TABLES
+from userops.simulate import parameters
 from userops.simulate._random import Ints, pick, stream
+from userops.simulate.parameters import DAY, DAYS, EPOCH
 from userops.simulate.people import Adverts
-from userops.simulate.plan import DAY, DAYS, EPOCH
-from userops.tables import CATEGORIES, CHANNELS, TABLES
 
 PLATFORMS = tuple(TABLES["content"]["platform"].values)
 FORMATS = tuple(TABLES["content"]["format"].values)
@@ -166,8 +166,8 @@ def market(seed: int) -> pd.DataFrame:
     progress = np.linspace(0, 1, len(weeks))[:, None, None]
     strength = np.log(np.array([0.9, 1.6, 1.2, 0.8]))[None, :, None] + rng.normal(0, 0.25, (1, *shape[1:]))
     strength = strength + rng.normal(0, 0.06, shape)
-    strength[:, 0, plan.CATEGORY["digital"]] -= (0.55 * progress)[:, 0, 0]
-    strength[:, 0, plan.CATEGORY["food"]] += (0.35 * progress)[:, 0, 0]
+    strength[:, 0, parameters.CATEGORY["digital"]] -= (0.55 * progress)[:, 0, 0]
+    strength[:, 0, parameters.CATEGORY["food"]] += (0.35 * progress)[:, 0, 0]
     share = np.exp(strength)
     share /= share.sum(axis=1, keepdims=True)
     price = (
@@ -175,8 +175,10 @@ def market(seed: int) -> pd.DataFrame:
         + rng.normal(0, 3, (1, *shape[1:]))
         + rng.normal(0, 1.0, shape)
     )
-    price[:, 0, plan.CATEGORY["digital"]] += (7 * progress)[:, 0, 0]
-    sale = np.isin(weeks, [plan.day(6, 16), plan.day(11, 10), plan.day(11, 3), plan.day(6, 9)])
+    price[:, 0, parameters.CATEGORY["digital"]] += (7 * progress)[:, 0, 0]
+    sale = np.isin(
+        weeks, [parameters.day(6, 16), parameters.day(11, 10), parameters.day(11, 3), parameters.day(6, 9)]
+    )
     price[sale] -= 6
     rating = np.clip(rng.normal(np.array([4.55, 4.50, 4.35, 4.20])[None, :, None], 0.05, shape), 1, 5)
     reviews = rng.poisson(2_400 * share)

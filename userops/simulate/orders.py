@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from userops.simulate import plan
+from userops.simulate import parameters
 from userops.simulate._random import Ints, chance, rank_within, stream
 from userops.simulate.catalogue import WELCOME_ID, Catalogue, promotion_id
+from userops.simulate.parameters import DAY, END
 from userops.simulate.people import People
-from userops.simulate.plan import DAY, END
 from userops.simulate.shopping import EVENT, Content, Rows
 from userops.simulate.visits import BEFORE, RING, Visits
 
-REMOTE = np.array([plan.PROVINCE[name] for name in ("Xinjiang", "Tibet", "Qinghai", "Gansu", "Ningxia")])
+REMOTE = np.array(
+    [parameters.PROVINCE[name] for name in ("Xinjiang", "Tibet", "Qinghai", "Gansu", "Ningxia")]
+)
 WELCOME_DAYS = 30
 WELCOME = (1000, 5900)  # face value and min spend, fen
 
@@ -83,16 +85,16 @@ def lines_of(
     eager = np.array([0.10, 0.08, 0.01, 0.18, 0.55, 0.30, 0.45, 0.12])[shelf.category[product]]
     quantity = 1 + rng.poisson(eager)
     day = visits.start[rows.visit[chosen]] // DAY
-    cut = np.zeros(plan.DAYS)
-    for _, _, first, last, _, _, reduction in plan.PROMOTIONS:
+    cut = np.zeros(parameters.DAYS)
+    for _, _, first, last, _, _, reduction in parameters.PROMOTIONS:
         cut[first : last + 1] = reduction
-    promoted = ~np.isin(shelf.category[product], plan.NOT_PROMOTED)
+    promoted = ~np.isin(shelf.category[product], parameters.NOT_PROMOTED)
     price = shelf.price[product]
     reduced = np.round(price * (1 - cut[day]) / 10).astype(np.int64) * 10
     price = np.where(promoted & (cut[day] > 0), reduced, price)
     # The ring buys just enough for its coupon.
     ring = visits.kind[rows.visit[chosen]] == RING
-    least = int(plan.PROMOTIONS[plan.DOUBLE_11][5]) * 100
+    least = int(parameters.PROMOTIONS[parameters.DOUBLE_11][5]) * 100
     quantity = np.where(ring, -(-least // price), quantity)
     sort = np.lexsort((product, order))
     return order_visit, Lines(order[sort], product[sort], quantity[sort], price[sort])
@@ -110,14 +112,14 @@ def coupons_of(visits: Visits, who: People, seed: int, block: int) -> Coupons:
             *(np.full(count, v) for v in WELCOME),
         )
     ]
-    for place, (_, _, first, last, face, least, _) in enumerate(plan.PROMOTIONS):
+    for place, (_, _, first, last, face, least, _) in enumerate(parameters.PROMOTIONS):
         inside = (visits.user >= 0) & (visits.kind != BEFORE)
         inside &= (visits.start >= first * DAY) & (visits.start < (last + 1) * DAY)
         index = np.flatnonzero(inside)
         user, at = np.unique(visits.user[index], return_index=True)
         issued = np.maximum(visits.start[index[at]], who.registered[user]) + 2
-        claims = chance(rng, plan.COUPON_CLAIM[who.persona[user]], len(user)) | (
-            who.ring[user] & (place == plan.DOUBLE_11)
+        claims = chance(rng, parameters.COUPON_CLAIM[who.persona[user]], len(user)) | (
+            who.ring[user] & (place == parameters.DOUBLE_11)
         )
         user, issued = user[claims], issued[claims]
         fill = (np.full(len(user), value) for value in (face * 100, least * 100))
@@ -129,7 +131,7 @@ def coupons_of(visits: Visits, who: People, seed: int, block: int) -> Coupons:
     partner = rng.integers(0, count, count)
     shared = chance(rng, 0.03, count)
     device[shared] = partner[shared]
-    device[who.ring] = count + rng.integers(0, plan.RING_DEVICES, int(who.ring.sum()))
+    device[who.ring] = count + rng.integers(0, parameters.RING_DEVICES, int(who.ring.sum()))
     user = user[order]
     empty = np.full(len(user), -1)
     return Coupons(campaign[order], user, issued[order], empty, face[order], least[order], device[user])
@@ -165,18 +167,20 @@ def orders_of(
     coupon_value = np.where(used, coupons.face[coupon], 0)
 
     # Refunds: more after a livestream, more for clothes, most in the ring.
-    risk = plan.REFUND + plan.REFUND_LIVESTREAM * (who.channel[user] == plan.CHANNEL["livestream"])
+    risk = parameters.REFUND + parameters.REFUND_LIVESTREAM * (
+        who.channel[user] == parameters.CHANNEL["livestream"]
+    )
     first_line = np.searchsorted(lines.order, np.arange(count))
-    risk = risk + plan.REFUND_CATEGORY[shelf.category[lines.product[first_line]]]
+    risk = risk + parameters.REFUND_CATEGORY[shelf.category[lines.product[first_line]]]
     risk = np.where(who.ring[user], 0.35, risk)
     refunded = paid + (rng.gamma(2.0, 2.5, count) * DAY).astype(np.int64) + 6 * 3600
     refunded = np.where((paid >= 0) & chance(rng, risk, count) & (refunded < END), refunded, -1)
 
     province = who.province[user].copy()
-    away = chance(rng, np.where(who.persona[user] == plan.PERSONA["one_off_gifter"], 0.30, 0.03), count)
+    away = chance(rng, np.where(who.persona[user] == parameters.PERSONA["one_off_gifter"], 0.30, 0.03), count)
     elsewhere = who.province[rng.integers(0, len(who), count)]
     # Orders sent to Sichuan by others would blur the planted fall: gifts go elsewhere in these weeks.
-    province = np.where(away & (elsewhere != plan.PROVINCE["Sichuan"]), elsewhere, province)
+    province = np.where(away & (elsewhere != parameters.PROVINCE["Sichuan"]), elsewhere, province)
 
     points, used_points = _points(rng, visits, rows, who, user, created, paid, items_total, coupon_value)
     goods = items_total - coupon_value - used_points
@@ -209,9 +213,9 @@ def _redeem(
 ) -> Ints:
     """Return the coupon row each order uses (−1: none): a sale's coupon first, else the welcome coupon."""
     chosen = np.full(len(user), -1)
-    eager = np.where(who.ring[user], 1.0, plan.COUPON_USE[who.persona[user]])
+    eager = np.where(who.ring[user], 1.0, parameters.COUPON_USE[who.persona[user]])
     willing = (paid >= 0) & chance(rng, eager, len(user))
-    ends = {promotion_id(i): (last + 1) * DAY for i, (_, _, _, last, *_) in enumerate(plan.PROMOTIONS)}
+    ends = {promotion_id(i): (last + 1) * DAY for i, (_, _, _, last, *_) in enumerate(parameters.PROMOTIONS)}
     for campaign in (*ends, WELCOME_ID):
         mine = np.flatnonzero(coupons.campaign == campaign)
         row = np.full(len(who), -1)
@@ -242,7 +246,7 @@ def _points(
     coupon_value: Ints,
 ) -> tuple[Points, Ints]:
     """Return the ledger and the points each order uses (100 points are 1 yuan: a point is a fen)."""
-    start = plan.POINTS_FROM * DAY
+    start = parameters.POINTS_FROM * DAY
     gains: list[tuple[Ints, Ints, Ints, int]] = []
     joined = np.flatnonzero((who.registered >= start) & ~who.ring)
     gains.append((joined, who.registered[joined], np.full(len(joined), 100), SIGNUP))
@@ -273,7 +277,7 @@ def _points(
 
     # An order that uses points may use what was gained since the last one that did.
     pays = np.flatnonzero(
-        (paid >= start) & ~who.ring[user] & chance(rng, plan.POINTS_USE[who.persona[user]], len(user))
+        (paid >= start) & ~who.ring[user] & chance(rng, parameters.POINTS_USE[who.persona[user]], len(user))
     )
     pays = pays[np.lexsort((created[pays], user[pays]))]
     have = gained_before(user[pays], created[pays])
@@ -286,7 +290,7 @@ def _points(
 
     spends = np.flatnonzero(used > 0)
     # At the year's end what was gained before July and not used expires.
-    early = gained_before(np.arange(len(who)), np.full(len(who), plan.day(7, 1) * DAY))
+    early = gained_before(np.arange(len(who)), np.full(len(who), parameters.day(7, 1) * DAY))
     total_used = np.bincount(user[spends], used[spends], len(who)).astype(np.int64)
     lost = np.maximum(early - total_used, 0)
     expires = np.flatnonzero(lost)

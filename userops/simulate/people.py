@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from userops.simulate import plan
+from userops.schema.tables import CHANNELS
+from userops.simulate import parameters
 from userops.simulate._random import Bools, Floats, Ints, chance, pick, sigmoid, stream
 from userops.simulate.catalogue import AdCampaign, ad_campaigns
-from userops.simulate.plan import DAY, DAYS, END, day
-from userops.tables import CHANNELS
+from userops.simulate.parameters import DAY, DAYS, END, day
 
 _PROVINCE_WEIGHT = np.array(
     [
@@ -68,9 +68,9 @@ def adverts(users: int, seed: int) -> Adverts:
     campaigns = ad_campaigns()
     spend = np.zeros((len(campaigns), DAYS))
     pull = np.ones((len(CHANNELS), DAYS))
-    share = plan.SHARE @ plan.CHANNEL_OF
-    for channel, cost in plan.CHANNEL_COST.items():
-        number = plan.CHANNEL[channel]
+    share = parameters.SHARE @ parameters.CHANNEL_OF
+    for channel, cost in parameters.CHANNEL_COST.items():
+        number = parameters.CHANNEL[channel]
         # Budgets are set by the week and move a lot: that is what lets a learner see diminishing returns.
         weekly = np.exp(rng.normal(0.0, 0.45, DAYS // 7 + 2))
         budget = weekly[(np.arange(DAYS) + 2) // 7] * np.exp(rng.normal(0.0, 0.06, DAYS))
@@ -80,7 +80,7 @@ def adverts(users: int, seed: int) -> Adverts:
             spend[i, campaign.first : campaign.last + 1] = campaign.strength
         spend[rows] *= budget
         total = spend[rows].sum(axis=0)
-        pull[number] = (total / total.mean()) ** plan.AD_RESPONSE
+        pull[number] = (total / total.mean()) ** parameters.AD_RESPONSE
         spend[rows] *= cost * 100 * users * share[number] / spend[rows].sum()
     return Adverts(campaigns, np.floor(spend), pull)
 
@@ -88,7 +88,7 @@ def adverts(users: int, seed: int) -> Adverts:
 def arrivals(pull: Floats) -> Floats:
     """Return the weight of each day for a persona × channel, a (6·7) × 365 array."""
     growth = 1.0 + 0.35 * np.arange(DAYS) / DAYS + 0.9 * np.exp(-np.arange(DAYS) / 20.0)
-    busy = plan.traffic() * growth
+    busy = parameters.traffic() * growth
     return (busy[:, None, :] * pull[None, :, :]).reshape(-1, DAYS)
 
 
@@ -128,72 +128,78 @@ class People:
 def people(count: int, seed: int, block: int, ads: Adverts) -> People:
     """Draw ``count`` registered users."""
     rng = stream(seed, block, "people")
-    persona = pick(rng, plan.SHARE, np.zeros(count, dtype=np.int64))
-    channel = pick(rng, plan.CHANNEL_OF, persona)
+    persona = pick(rng, parameters.SHARE, np.zeros(count, dtype=np.int64))
+    channel = pick(rng, parameters.CHANNEL_OF, persona)
     registered_day = pick(rng, arrivals(ads.pull), persona * len(CHANNELS) + channel)
-    hour = pick(rng, plan.hours(), persona)
+    hour = pick(rng, parameters.hours(), persona)
     registered = registered_day * DAY + hour * 3600 + rng.integers(0, 3600, count)
-    registered = np.clip(registered, 8 * 3600, plan.LAST_START)
+    registered = np.clip(registered, 8 * 3600, parameters.LAST_START)
 
     ring = np.zeros(count, dtype=bool)
-    ring[rng.choice(count, max(2, round(count * plan.RING_SHARE)), replace=False)] = True
+    ring[rng.choice(count, max(2, round(count * parameters.RING_SHARE)), replace=False)] = True
     members = int(ring.sum())
     burst = rng.choice([day(10, 29), day(11, 2), day(11, 5)], members)
     registered[ring] = burst * DAY + 2 * 3600 + rng.integers(0, 2 * 3600, members)
-    persona[ring] = plan.PERSONA["deal_hunter"]
-    channel[ring] = plan.CHANNEL["organic"]
+    persona[ring] = parameters.PERSONA["deal_hunter"]
+    channel[ring] = parameters.CHANNEL["organic"]
 
     order = np.argsort(registered, kind="stable")
     persona, channel, registered, ring = persona[order], channel[order], registered[order], ring[order]
 
-    second = (persona + rng.integers(1, len(plan.SHARE), count)) % len(plan.SHARE)
-    overlap = rng.beta(*plan.OVERLAP, count)
+    second = (persona + rng.integers(1, len(parameters.SHARE), count)) % len(parameters.SHARE)
+    overlap = rng.beta(*parameters.OVERLAP, count)
     loyalty = rng.normal(0.0, 1.0, count)
     # Activation is a choice that loyal users make more often; the act itself adds little (AHA_LIFE).
-    aha = chance(rng, sigmoid(-1.25 + plan.AHA_SELECTION * loyalty), count) & ~ring
-    scale = plan.LIFE_DAYS[persona] * plan.CHANNEL_LIFE[channel] * np.exp(plan.LOYAL_LIFE * loyalty)
-    scale *= np.where(registered >= plan.POINTS_FROM * DAY, plan.POINTS_LIFE, 1.0)
-    scale *= np.where(aha, plan.AHA_LIFE, 1.0)
-    life = scale * rng.exponential(1.0, count) ** (1 / plan.LIFE_SHAPE)
+    aha = chance(rng, sigmoid(-1.25 + parameters.AHA_SELECTION * loyalty), count) & ~ring
+    scale = (
+        parameters.LIFE_DAYS[persona]
+        * parameters.CHANNEL_LIFE[channel]
+        * np.exp(parameters.LOYAL_LIFE * loyalty)
+    )
+    scale *= np.where(registered >= parameters.POINTS_FROM * DAY, parameters.POINTS_LIFE, 1.0)
+    scale *= np.where(aha, parameters.AHA_LIFE, 1.0)
+    life = scale * rng.exponential(1.0, count) ** (1 / parameters.LIFE_SHAPE)
     life = np.where(ring, 0.2, np.minimum(life, 2000.0))
     leaves = registered + (life * DAY).astype(np.int64)
-    rate = plan.VISITS_A_DAY[persona] * rng.gamma(2.2, 1 / 2.2, count) * np.exp(0.2 * loyalty)
+    rate = parameters.VISITS_A_DAY[persona] * rng.gamma(2.2, 1 / 2.2, count) * np.exp(0.2 * loyalty)
 
-    own = rng.gamma(plan.TASTE_FIRMNESS * plan.TASTE[persona] + 0.02)
+    own = rng.gamma(parameters.TASTE_FIRMNESS * parameters.TASTE[persona] + 0.02)
     taste = np.cumsum(own, axis=1)
     taste /= taste[:, -1:]
     ranked = np.argsort(-own, axis=1, kind="stable")
 
-    before = registered < plan.APP_PUSH * DAY
+    before = registered < parameters.APP_PUSH * DAY
     device = np.where(
         before,
-        pick(rng, plan.DEVICE_BEFORE, np.zeros(count, dtype=np.int64)),
-        pick(rng, plan.DEVICE_AFTER, np.zeros(count, dtype=np.int64)),
+        pick(rng, parameters.DEVICE_BEFORE, np.zeros(count, dtype=np.int64)),
+        pick(rng, parameters.DEVICE_AFTER, np.zeros(count, dtype=np.int64)),
     )
     # Premium users hold more iPhones, seniors more Android phones.
     swap = chance(rng, 0.5, count)
-    device = np.where((persona == plan.PERSONA["premium_devotee"]) & (device == 1) & swap, 0, device)
-    device = np.where((persona == plan.PERSONA["health_senior"]) & (device == 0) & swap, 1, device)
-    adopts = (device >= 2) & before & chance(rng, plan.APP_ADOPTION, count)
+    device = np.where((persona == parameters.PERSONA["premium_devotee"]) & (device == 1) & swap, 0, device)
+    device = np.where((persona == parameters.PERSONA["health_senior"]) & (device == 0) & swap, 1, device)
+    adopts = (device >= 2) & before & chance(rng, parameters.APP_ADOPTION, count)
     later = (device >= 2) & ~before & chance(rng, 0.10, count)
     switches = np.full(count, END)
-    switches[adopts] = plan.APP_PUSH * DAY + rng.integers(0, 3 * DAY, int(adopts.sum()))
+    switches[adopts] = parameters.APP_PUSH * DAY + rng.integers(0, 3 * DAY, int(adopts.sum()))
     switches[later] = registered[later] + rng.integers(2 * DAY, 60 * DAY, int(later.sum()))
-    ios = chance(rng, np.where(persona == plan.PERSONA["premium_devotee"], 0.75, 0.5), count)
+    ios = chance(rng, np.where(persona == parameters.PERSONA["premium_devotee"], 0.75, 0.5), count)
 
     province = pick(rng, _PROVINCE_WEIGHT, np.zeros(count, dtype=np.int64))
-    province[ring] = np.where(chance(rng, 0.7, members), plan.PROVINCE["Guangdong"], plan.PROVINCE["Fujian"])
-    middle = np.array([birth[0] for birth in plan.BIRTH])[persona]
-    spread = np.array([birth[1] for birth in plan.BIRTH])[persona]
+    province[ring] = np.where(
+        chance(rng, 0.7, members), parameters.PROVINCE["Guangdong"], parameters.PROVINCE["Fujian"]
+    )
+    middle = np.array([birth[0] for birth in parameters.BIRTH])[persona]
+    spread = np.array([birth[1] for birth in parameters.BIRTH])[persona]
     birth_year = np.clip(np.round(rng.normal(middle, spread)), 1936, 2007).astype(np.int64)
     # The old and the careful leave the field empty more often: missing, but not at random.
     silent = np.where(
-        persona == plan.PERSONA["health_senior"],
+        persona == parameters.PERSONA["health_senior"],
         0.24,
-        np.where(persona == plan.PERSONA["premium_devotee"], 0.20, 0.12),
+        np.where(persona == parameters.PERSONA["premium_devotee"], 0.20, 0.12),
     )
     birth_year[chance(rng, silent, count)] = 0
-    gender = np.where(chance(rng, plan.FEMALE[persona], count), 0, 1)
+    gender = np.where(chance(rng, parameters.FEMALE[persona], count), 0, 1)
     gender[chance(rng, 0.10, count)] = 2
     return People(
         persona=persona,
@@ -211,13 +217,14 @@ def people(count: int, seed: int, block: int, ads: Adverts) -> People:
         switches=switches,
         second_device=np.where(ios, 0, 1),
         province=province,
-        tier=pick(rng, plan.TIER, persona) + 1,
+        tier=pick(rng, parameters.TIER, persona) + 1,
         birth_year=birth_year,
         gender=gender,
-        consent=chance(rng, np.where(persona == plan.PERSONA["premium_devotee"], 0.55, 0.78), count) & ~ring,
+        consent=chance(rng, np.where(persona == parameters.PERSONA["premium_devotee"], 0.55, 0.78), count)
+        & ~ring,
         aha=aha,
         ring=ring,
         treated=chance(rng, 0.5, count),
-        purse=rng.integers(0, len(plan.PURSE), count),
-        readiness=rng.gamma(plan.READINESS, 1 / plan.READINESS, count),
+        purse=rng.integers(0, len(parameters.PURSE), count),
+        readiness=rng.gamma(parameters.READINESS, 1 / parameters.READINESS, count),
     )

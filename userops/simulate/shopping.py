@@ -10,11 +10,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from userops.simulate import plan
+from userops.schema.tables import EVENTS, PAGES
+from userops.simulate import parameters
 from userops.simulate._random import Bools, Floats, Ints, chance, pick, pick_own, rank_within, stream
 from userops.simulate.catalogue import Catalogue
+from userops.simulate.parameters import DAY
 from userops.simulate.people import People
-from userops.simulate.plan import DAY
 from userops.simulate.visits import (
     ANONYMOUS,
     BEFORE,
@@ -26,7 +27,6 @@ from userops.simulate.visits import (
     Visits,
     app_version,
 )
-from userops.tables import EVENTS, PAGES
 
 EVENT = {name: i for i, name in enumerate(EVENTS)}
 PAGE = {name: i for i, name in enumerate(PAGES)}
@@ -86,17 +86,17 @@ def decide(
     day = visits.start // DAY
     member = known & (kind != BEFORE)
     age = np.where(member, visits.start - who.registered[user], 0)
-    young = member & (age < plan.AHA_DAYS * DAY)
+    young = member & (age < parameters.AHA_DAYS * DAY)
 
     version, _ = app_version(rng, device, visits.start)
     focus = np.where(
         known,
         pick_own(rng, who.taste, user),
-        pick(rng, plan.TASTE + 0.01, persona),
+        pick(rng, parameters.TASTE + 0.01, persona),
     )
     # On some visits a user shops as their second persona does.
     other = known & (persona != who.persona[user])
-    focus = np.where(other, pick(rng, plan.TASTE + 0.01, persona), focus)
+    focus = np.where(other, pick(rng, parameters.TASTE + 0.01, persona), focus)
     # Activation: in the first week only some put products of two categories into the cart.
     focus = np.where(young, who.first_taste[user], focus)
     aha = member & (kind == REGISTRATION) & who.aha[user]
@@ -108,18 +108,18 @@ def decide(
     bounce = chance(rng, bounce_rate, count)
     bounce &= ~np.isin(kind, (REGISTRATION, RING, REMINDED))
 
-    checkout = plan.CHECKOUT[persona] * np.exp(0.15 * np.where(known, who.loyalty[user], 0.0))
+    checkout = parameters.CHECKOUT[persona] * np.exp(0.15 * np.where(known, who.loyalty[user], 0.0))
     checkout *= np.where(known, who.readiness[user], 1.0)
-    checkout *= plan.CHANNEL_BUY[np.where(known, who.channel[user], 0)]
-    checkout *= plan.DEVICE_CHECKOUT[device]
-    promoted = ~np.isin(focus, plan.NOT_PROMOTED)
-    pull = plan.promotion(double_11)[day]
-    checkout *= np.where(promoted, pull ** plan.PROMOTION_PULL[persona], 1.0)
-    april = (day >= plan.APRIL[0]) & (day <= plan.APRIL[1])
-    checkout *= np.where(april, plan.APRIL_CHECKOUT, 1.0)
-    stopped = (day >= plan.SICHUAN_FROM) & (day < plan.SICHUAN_FROM + plan.SICHUAN_DAYS)
+    checkout *= parameters.CHANNEL_BUY[np.where(known, who.channel[user], 0)]
+    checkout *= parameters.DEVICE_CHECKOUT[device]
+    promoted = ~np.isin(focus, parameters.NOT_PROMOTED)
+    pull = parameters.promotion(double_11)[day]
+    checkout *= np.where(promoted, pull ** parameters.PROMOTION_PULL[persona], 1.0)
+    april = (day >= parameters.APRIL[0]) & (day <= parameters.APRIL[1])
+    checkout *= np.where(april, parameters.APRIL_CHECKOUT, 1.0)
+    stopped = (day >= parameters.SICHUAN_FROM) & (day < parameters.SICHUAN_FROM + parameters.SICHUAN_DAYS)
     checkout *= np.where(
-        stopped & (who.province[user] == plan.PROVINCE["Sichuan"]), plan.SICHUAN_CHECKOUT, 1.0
+        stopped & (who.province[user] == parameters.PROVINCE["Sichuan"]), parameters.SICHUAN_CHECKOUT, 1.0
     )
     checkout *= np.where(kind == REGISTRATION, 0.9, 1.0)
     checkout *= np.where((kind == RECALLED) | ((kind == INVITED) & promoted), 1.6, 1.0)
@@ -131,16 +131,16 @@ def decide(
     checkout = chance(rng, np.minimum(1.25 * checkout, 0.95), count) & member & ~bounce
     checkout |= np.isin(kind, (RING, REMINDED))
 
-    more = rng.geometric(1 / (1 + plan.VIEWS[persona]), count) - 1
+    more = rng.geometric(1 / (1 + parameters.VIEWS[persona]), count) - 1
     views = np.where(chance(rng, 0.80, count), 1 + np.minimum(more, 24), 0)
     views = np.where(kind == ANONYMOUS, np.minimum(views, 1 + more // 2), views)
     views = np.where(checkout | (kind == REGISTRATION), np.maximum(views, 1), views)
     views = np.where(aha, np.maximum(views, 2), np.where(bounce, 0, views))
     cart = checkout | aha | (chance(rng, np.where(known, 0.20, 0.10), count) & (views > 0) & (kind != RING))
 
-    pay = np.full(count, plan.PAY)
+    pay = np.full(count, parameters.PAY)
     _, names = app_version(np.random.default_rng(0), device[:0], visits.start[:0])
-    pay[version == names.index(plan.BREAK_VERSION)] *= plan.BREAK_PAY
+    pay[version == names.index(parameters.BREAK_VERSION)] *= parameters.BREAK_PAY
     pay[np.isin(kind, (RING, REMINDED))] = 1.0
     paid = checkout & chance(rng, pay, count)
     submitted = paid | (checkout & chance(rng, 0.45, count))
@@ -185,7 +185,7 @@ def lay_out(
     straight = chance(rng, 0.74, len(view)) | (visits.kind[view] == RING)
     user = np.where(visits.user >= 0, visits.user, 0)[view]
     own = pick_own(rng, who.taste, user)
-    loose = np.where(visits.user[view] >= 0, own, pick(rng, plan.TASTE + 0.01, persona[view]))
+    loose = np.where(visits.user[view] >= 0, own, pick(rng, parameters.TASTE + 0.01, persona[view]))
     category = np.where(straight, content.focus[view], loose)
     aha = content.aha[view]
     category = np.where(aha & (place == 0), who.first_taste[user], category)
@@ -201,10 +201,10 @@ def lay_out(
 
     # Put into the cart: the last one viewed always, others by the persona's basket; no product twice.
     last = np.r_[view[1:] != view[:-1], True] if len(view) else np.zeros(0, dtype=bool)
-    carted = content.cart[view] & (last | chance(rng, plan.BASKET[persona[view]], len(view)))
+    carted = content.cart[view] & (last | chance(rng, parameters.BASKET[persona[view]], len(view)))
     # In the first week, only activated users mix categories in the cart.
     age = visits.start[view] - who.registered[user]
-    young = (visits.user[view] >= 0) & (age < plan.AHA_DAYS * DAY) & ~who.aha[user]
+    young = (visits.user[view] >= 0) & (age < parameters.AHA_DAYS * DAY) & ~who.aha[user]
     carted &= ~young | (category == who.first_taste[user])
     carted |= aha & (place < 2)
     # A visit that must have a cart but lost it to that rule looks once more at its first category.
@@ -251,7 +251,7 @@ def lay_out(
     kinds = np.array([PAGE["category"], PAGE["campaign"], PAGE["home"], PAGE["account"]])
     kind = kinds[pick(rng, np.array([[0.55, 0.15, 0.15, 0.15]]), np.zeros(len(pages), dtype=np.int64))]
     parts.append(block_of(pages, 1 + rng.random(len(pages)) * (2 * views[pages] + 1), "page_view", kind))
-    searches = np.flatnonzero(deep & chance(rng, plan.SEARCHES[persona], count))
+    searches = np.flatnonzero(deep & chance(rng, parameters.SEARCHES[persona], count))
     again = searches[chance(rng, 0.25, len(searches))]
     parts.append(block_of(searches, np.full(len(searches), 1.1), "search", "search"))
     parts.append(block_of(again, 1.2 + 2 * rng.random(len(again)) * views[again], "search", "search"))
@@ -260,7 +260,7 @@ def lay_out(
     idle = np.flatnonzero(deep & (filled == 0))
     parts.append(block_of(idle, np.full(len(idle), 1.5), "page_view", "category"))
     parts.append(block_of(view, 2.0 + 2 * place, "product_view", "product", product))
-    shared = chance(rng, 0.25 * plan.SHARES[persona[view]], len(view)) & content.logged_in[view]
+    shared = chance(rng, 0.25 * parameters.SHARES[persona[view]], len(view)) & content.logged_in[view]
     parts.append(block_of(view[shared], 2.4 + 2.0 * place[shared], "share", "product", product[shared]))
     cart_block = block_of(view[carted], 2.8 + 2.0 * place[carted], "add_to_cart", "product", product[carted])
     parts.append((*cart_block[:5], bought[carted]))

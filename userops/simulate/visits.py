@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from userops.simulate import plan
+from userops.schema.tables import CHANNELS
+from userops.simulate import parameters
 from userops.simulate._random import Bools, Floats, Ints, chance, pick, stream
+from userops.simulate.parameters import DAY, DAYS
 from userops.simulate.people import Adverts, People, arrivals
-from userops.simulate.plan import DAY, DAYS
-from userops.tables import CHANNELS
 
 ANONYMOUS, BEFORE, REGISTRATION, USUAL, RECALLED, REMINDED, GROUP, RING, INVITED = range(9)
 APART = 90 * 60
@@ -44,7 +44,7 @@ def join(parts: list[Visits]) -> Visits:
 
 def clock(rng: np.random.Generator, days: Ints, persona: Ints) -> Ints:
     """Return a start on each day at an hour of the persona's rhythm."""
-    hour = pick(rng, plan.hours(), persona)
+    hour = pick(rng, parameters.hours(), persona)
     return days * DAY + hour * 3600 + rng.integers(0, 3600, len(days))
 
 
@@ -84,9 +84,9 @@ def usual(who: People, seed: int, block: int) -> list[Visits]:
     parts.append(_alive(rng, who, user, start))
 
     # The usual rhythm: a Poisson process in the persona's calendar, thinned by leaving.
-    busy = np.concatenate([np.zeros((6, 1)), np.cumsum(plan.traffic(), axis=1)], axis=1)
+    busy = np.concatenate([np.zeros((6, 1)), np.cumsum(parameters.traffic(), axis=1)], axis=1)
     first = who.registered / DAY
-    last = np.minimum(who.leaves, plan.LAST_START) / DAY
+    last = np.minimum(who.leaves, parameters.LAST_START) / DAY
     low = _interpolate(busy, who.persona, first)
     high = _interpolate(busy, who.persona, last)
     number = rng.poisson(np.maximum(high - low, 0.0) * who.rate)
@@ -94,7 +94,7 @@ def usual(who: People, seed: int, block: int) -> list[Visits]:
     user = np.repeat(everyone, number)
     target = low[user] + rng.random(len(user)) * (high - low)[user]
     day = np.zeros(len(user), dtype=np.int64)
-    for persona in range(len(plan.SHARE)):
+    for persona in range(len(parameters.SHARE)):
         rows = who.persona[user] == persona
         day[rows] = np.searchsorted(busy[persona], target[rows], side="right") - 1
     start = clock(rng, np.clip(day, 0, DAYS - 1), who.persona[user])
@@ -102,14 +102,16 @@ def usual(who: People, seed: int, block: int) -> list[Visits]:
 
     # The ring comes back once, in the sale, to spend its coupons.
     user = np.flatnonzero(who.ring)
-    back = np.maximum(who.registered[user] + 6 * 3600, plan.day(11, 1) * DAY)
+    back = np.maximum(who.registered[user] + 6 * 3600, parameters.day(11, 1) * DAY)
     start = back + rng.integers(0, 3 * DAY, len(user))
     parts.append(of_users(rng, who, user, start, RING))
     return parts
 
 
 def _alive(rng: np.random.Generator, who: People, user: Ints, start: Ints, kind: int = USUAL) -> Visits:
-    keep = (start > who.registered[user] + APART) & (start <= who.leaves[user]) & (start < plan.LAST_START)
+    keep = (
+        (start > who.registered[user] + APART) & (start <= who.leaves[user]) & (start < parameters.LAST_START)
+    )
     return of_users(rng, who, user[keep], start[keep], kind)
 
 
@@ -122,21 +124,21 @@ def _interpolate(table: Floats, row: Ints, x: Floats) -> Floats:
 def anonymous(count: int, who: People, seed: int, block: int, ads: Adverts) -> tuple[Visits, Ints]:
     """Draw ``count`` visitors who never register; return their visits and each one's channel."""
     rng = stream(seed, block, "anonymous")
-    persona = pick(rng, plan.SHARE * [1.3, 1, 0.8, 0.8, 0.9, 1.3], np.zeros(count, dtype=np.int64))
-    weights = plan.CHANNEL_OF * [1.1, 1.2, 1.5, 1.0, 1.1, 0.25, 0.5]
+    persona = pick(rng, parameters.SHARE * [1.3, 1, 0.8, 0.8, 0.9, 1.3], np.zeros(count, dtype=np.int64))
+    weights = parameters.CHANNEL_OF * [1.1, 1.2, 1.5, 1.0, 1.1, 0.25, 0.5]
     channel = pick(rng, weights, persona)
     first = pick(rng, arrivals(ads.pull), persona * len(CHANNELS) + channel)
     device = np.where(
-        first < plan.APP_PUSH,
-        pick(rng, plan.DEVICE_BEFORE, np.zeros(count, dtype=np.int64)),
-        pick(rng, plan.DEVICE_AFTER, np.zeros(count, dtype=np.int64)),
+        first < parameters.APP_PUSH,
+        pick(rng, parameters.DEVICE_BEFORE, np.zeros(count, dtype=np.int64)),
+        pick(rng, parameters.DEVICE_AFTER, np.zeros(count, dtype=np.int64)),
     )
     times = 1 + np.minimum(rng.poisson(0.28, count), 4)
     index = np.repeat(np.arange(count), times)
     wait = np.where(np.r_[True, index[1:] != index[:-1]], 0, 1 + rng.geometric(0.2, len(index)))
     days = first[index] + wait
     start = clock(rng, days, persona[index])
-    keep = (start >= 3600) & (start < plan.LAST_START)
+    keep = (start >= 3600) & (start < parameters.LAST_START)
     index, start = index[keep], start[keep]
     minus = np.full(len(index), -1)
     visits = Visits(
@@ -182,7 +184,7 @@ def app_version(rng: np.random.Generator, device: Ints, start: Ints) -> tuple[In
 
 
 _RELEASES = (
-    (0, "ios", [("3.0.0", -20), ("3.1.0", plan.day(3, 3)), ("3.2.0", plan.day(4, 1)), ("3.3.0", plan.day(6, 3)), ("3.4.0", plan.day(8, 5)), ("3.5.0", plan.day(10, 14))]),
-    (1, "android", [("3.0.0", -20), ("3.1.0", plan.day(3, 6)), ("3.2.0", plan.day(4, 1)), ("3.3.0", plan.day(6, 5)), ("3.4.0", plan.day(8, 7)), ("3.5.0", plan.day(10, 16))]),
-    (2, "mp", [("2.5.0", -20), ("2.6.0", plan.day(3, 20)), ("2.7.0", plan.day(6, 1)), ("2.8.0", plan.BREAK_FROM), ("2.8.1", plan.BREAK_FIXED), ("2.9.0", plan.day(11, 20))]),
+    (0, "ios", [("3.0.0", -20), ("3.1.0", parameters.day(3, 3)), ("3.2.0", parameters.day(4, 1)), ("3.3.0", parameters.day(6, 3)), ("3.4.0", parameters.day(8, 5)), ("3.5.0", parameters.day(10, 14))]),
+    (1, "android", [("3.0.0", -20), ("3.1.0", parameters.day(3, 6)), ("3.2.0", parameters.day(4, 1)), ("3.3.0", parameters.day(6, 5)), ("3.4.0", parameters.day(8, 7)), ("3.5.0", parameters.day(10, 16))]),
+    (2, "mp", [("2.5.0", -20), ("2.6.0", parameters.day(3, 20)), ("2.7.0", parameters.day(6, 1)), ("2.8.0", parameters.BREAK_FROM), ("2.8.1", parameters.BREAK_FIXED), ("2.9.0", parameters.day(11, 20))]),
 )  # fmt: skip

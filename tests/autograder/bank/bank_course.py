@@ -13,7 +13,7 @@ from typing import Final
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograder.restore import TrueCell
+from autograder.notebooks.restore import MasterCell
 
 # What hidden tests hold and no learner may ever see. Numbers and text; long enough not to occur by chance.
 SECRETS: Final = (
@@ -120,19 +120,19 @@ TESTS: Final = {
 FULL: Final = {name: points for name, (_, points) in TESTS.items()}
 
 
-def truth() -> list[TrueCell]:
+def master_cells() -> list[MasterCell]:
     """The chapter's cells, as handed out, tests with their hidden part."""
-    cells = [TrueCell("setup", "code", SETUP.strip(), locked=True)]
+    cells = [MasterCell("setup", "code", SETUP.strip(), locked=True)]
     for name, (test, points) in TESTS.items():
-        cells.append(TrueCell(name, "code", STUB, solution=True))
-        cells.append(TrueCell(f"{name}_test", "code", test.strip(), grade=True, locked=True, points=points))
+        cells.append(MasterCell(name, "code", STUB, solution=True))
+        cells.append(MasterCell(f"{name}_test", "code", test.strip(), grade=True, locked=True, points=points))
     return cells
 
 
 def notebook(answers: Mapping[str, str]) -> NotebookNode:
     """A notebook as a learner would hand it in: honest answers but for those given."""
     cells = [new_markdown_cell("# A chapter")]
-    for true in truth():
+    for true in master_cells():
         cell = true.cell()
         cell.id = true.grade_id
         if true.solution:

@@ -15,16 +15,16 @@ from typing import Final
 
 import pytest
 from bank_altered import ALTERED
-from bank_course import FULL, SECRETS, Case, notebook, truth
+from bank_course import FULL, SECRETS, Case, master_cells, notebook
 from bank_faults import FAULTS
 from bank_lies import LIES
 from bank_reach import REACH
 from nbgrader.utils import determine_grade
 
-from autograder.engine import Engine, Job, Limits, Ran, plan
-from autograder.outcome import complaints, hide_tests, settle
-from autograder.outcome import test_counts as counts_of_tests
-from autograder.restore import restore
+from autograder.engine import Engine, Job, Limits, SubmissionResult, plan
+from autograder.grading.outcomes import complaints, hide_tests, normalise_outcome
+from autograder.grading.outcomes import test_counts as counts_of_tests
+from autograder.notebooks.restore import restore
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 LIMITS: Final = Limits(cell_seconds=1.5, submission_seconds=30, cpu_seconds=30, memory_mb=512, message_mb=64)
@@ -37,7 +37,7 @@ CANARY: Final = "CANARY-5a1d"  # stands in the environment, and in files beside 
 class Graded:
     """What came of a submission: the run, the points of each exercise, all that its learner may see."""
 
-    ran: Ran
+    ran: SubmissionResult
     points: dict[str, float]
     seen: str
 
@@ -62,7 +62,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
         path.write_text(CANARY, encoding="utf-8")
     os.environ["BANK_SECRET"] = CANARY
     before = standing(beside)
-    made = plan("ch99_bank", truth())
+    made = plan("ch99_bank", master_cells())
     started = time.monotonic()
     try:
         with Engine(workers=2, limits=LIMITS) as engine:
@@ -91,18 +91,18 @@ def jobs(beside: str) -> Iterator[Job]:
         if number % EVERY == EVERY - 1 or number == len(CASES) - 1:
             pairs.append((f"after {number // EVERY}", notebook({})))
         for key, handed_in in pairs:
-            restore(handed_in, truth())
+            restore(handed_in, master_cells())
             yield Job(key, handed_in, case.lang)
 
 
-def judged(ran: Ran) -> Graded:
+def judged(ran: SubmissionResult) -> Graded:
     """Read points and what is seen, as grading and feedback do."""
-    points, texts = {}, [ran.trouble or "", *ran.notes, json.dumps(dict(ran.met))]
+    points, texts = {}, [ran.trouble or "", *ran.notes, json.dumps(dict(ran.misconceptions_met))]
     counts = counts_of_tests(ran.notebook)
     for cell in ran.notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if meta.get("grade"):
-            settle(cell)
+            normalise_outcome(cell)
             given, most = determine_grade(cell)
             points[meta["grade_id"].removesuffix("_test")] = most if given is None else given
             texts += [f"{item.message} {item.where}" for item in complaints(cell, counts)]

@@ -12,12 +12,13 @@ import pytest
 from class_of_cases import Student, students
 from nbgrader.utils import determine_grade
 
-from autograder.build import edition
-from autograder.engine import Engine, Job, Ran, plan
-from autograder.outcome import settle
-from autograder.restore import restore
-from autograder.source import Chapter, chapter_paths, find_root, read_chapter
-from autograder.truth import from_edition
+from autograder.authoring.chapter import Chapter, read_chapter
+from autograder.authoring.edition import edition
+from autograder.authoring.repository import chapter_paths, find_root
+from autograder.engine import Engine, Job, SubmissionResult, plan
+from autograder.grading.master import from_edition
+from autograder.grading.outcomes import normalise_outcome
+from autograder.notebooks.restore import restore
 
 SOME = 4  # notebooks a chapter
 CHAPTERS = [path.stem for path in chapter_paths(find_root())]
@@ -29,35 +30,38 @@ def engine() -> Iterator[Engine]:
         yield engine
 
 
-def points(ran: Ran, chapter: Chapter) -> dict[str, float]:
+def points(ran: SubmissionResult, chapter: Chapter) -> dict[str, float]:
     """Points by exercise."""
     cells = {c.metadata.nbgrader.grade_id: c for c in ran.notebook.cells if "nbgrader" in c.metadata}
     earned = {}
     for exercise in chapter.exercises:
         tests = [cells[str(test.grade_id)] for test in exercise.tests]
         for test in tests:
-            settle(test)
+            normalise_outcome(test)
         earned[exercise.key] = sum(determine_grade(test)[0] or 0.0 for test in tests)
     return earned
 
 
-def met(ran: Ran, chapter: Chapter, wanted: dict[str, str]) -> dict[str, str]:
+def met(ran: SubmissionResult, chapter: Chapter, wanted: dict[str, str]) -> dict[str, str]:
     """Of the misconceptions wanted, those that were met."""
-    came = {e.key: [k for t in e.tests for k in ran.met.get(str(t.grade_id), ())] for e in chapter.exercises}
+    came = {
+        e.key: [k for t in e.tests for k in ran.misconceptions_met.get(str(t.grade_id), ())]
+        for e in chapter.exercises
+    }
     return {key: name for key, name in wanted.items() if name in came[key]}
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_the_engine_gives_every_case_what_its_author_declares(engine: Engine, name: str) -> None:
     chapter = read_chapter(find_root() / "solutions" / f"{name}.md")
-    truth = from_edition(edition(chapter, "en", release=False))
+    master_cells = from_edition(edition(chapter, "en", release=False))
     everybody = students(chapter, lean=True)
     handed_in: dict[str, Student] = {s.name: s for s in everybody[:: max(1, len(everybody) // SOME)]}
     for student in handed_in.values():
-        restore(student.notebook, truth)
+        restore(student.notebook, master_cells)
     jobs = (Job(s.name, s.notebook, s.lang) for s in handed_in.values())
     wrong = []
-    for ran in engine.run(plan(name, truth), jobs):
+    for ran in engine.run(plan(name, master_cells), jobs):
         student = handed_in[ran.key]
         assert ran.trouble is None and not ran.notes
         earned, meets = points(ran, chapter), met(ran, chapter, student.meets)

@@ -17,13 +17,13 @@ from distributed import Client
 from nbformat.v4 import new_notebook
 
 from autograder.engine import Engine, Job, Limits, plan
-from autograder.restore import TrueCell
+from autograder.notebooks.restore import MasterCell
 from userops.errors import CourseError
 
 TRUTH = [
-    TrueCell("setup", "code", "from userops import check", locked=True),
-    TrueCell("double", "code", "raise NotImplementedError()", solution=True),
-    TrueCell("double_test", "code", "check.number(double(4), 8)", grade=True, locked=True, points=1.0),
+    MasterCell("setup", "code", "from userops import check", locked=True),
+    MasterCell("double", "code", "raise NotImplementedError()", solution=True),
+    MasterCell("double_test", "code", "check.number(double(4), 8)", grade=True, locked=True, points=1.0),
 ]
 
 
@@ -105,7 +105,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_counts_twice(
 
 
 def test_no_scheduler_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograder.engine.cluster.PATIENCE", 1)
+    monkeypatch.setattr("autograder.engine.coordinator.cluster.PATIENCE", 1)
     with (
         Engine(scheduler="tcp://127.0.0.1:9") as engine,
         pytest.raises(CourseError, match="No Dask scheduler answers"),

@@ -16,7 +16,7 @@ from nbgrader.utils import determine_grade, is_grade
 from traitlets.config import Config
 
 from autograder.engine import Engine, Job, plan
-from autograder.restore import restore, true_cells
+from autograder.notebooks.restore import master_cells_of, restore
 
 FILES: Final = Path(nbgrader.__file__).parent / "tests" / "apps" / "files"
 # A submission, and the notebook that was handed out.
@@ -43,10 +43,10 @@ def read(name: str) -> NotebookNode:
 
 
 def ours(engine: Engine, name: str, master: str) -> NotebookNode:
-    truth = true_cells(read(master))
+    master_cells = master_cells_of(read(master))
     notebook = read(name)
-    restore(notebook, truth)
-    (ran,) = engine.run(plan("ps1", truth), [Job("bitdiddle", notebook, "en")])
+    restore(notebook, master_cells)
+    (ran,) = engine.run(plan("ps1", master_cells), [Job("bitdiddle", notebook, "en")])
     assert ran.trouble is None
     return ran.notebook
 
@@ -62,7 +62,7 @@ def scores(notebook: NotebookNode) -> dict[str, float | None]:
 @pytest.mark.parametrize("name", PAIRS)
 def test_its_scores_are_stock_nbgraders(engine: Engine, tmp_path: Path, name: str) -> None:
     notebook = read(name)
-    restore(notebook, true_cells(read(PAIRS[name])))
+    restore(notebook, master_cells_of(read(PAIRS[name])))
     config = Config()
     config.ExecutePreprocessor.kernel_name = "python3"
     theirs, _ = Execute(config=config).preprocess(

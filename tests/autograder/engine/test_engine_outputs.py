@@ -19,8 +19,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from autograder.engine import Engine, Job, Limits, plan
-from autograder.engine import zygote as zygote_module
-from autograder.engine.planning import Ran
+from autograder.engine.coordinator.plan import SubmissionResult
+from autograder.engine.worker import forkserver as zygote_module
 
 CELLS: Final = (
     "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\nfrom userops import check",
@@ -74,7 +74,7 @@ def engine() -> Iterator[Engine]:
         yield engine
 
 
-def run(engine: Engine, *sources: str) -> Ran:
+def run(engine: Engine, *sources: str) -> SubmissionResult:
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     (ran,) = engine.run(plan("any", ()), [Job("me", notebook, "en")])
     assert ran.trouble is None
@@ -140,7 +140,7 @@ def assert_alike(theirs: NotebookNode, ours: NotebookNode) -> None:
 # ------------------------------------------------------------------------------------------ hazards of forking
 
 
-def text(ran: Ran, number: int = -1) -> str:
+def text(ran: SubmissionResult, number: int = -1) -> str:
     return "".join(o.get("text", "") for o in ran.notebook.cells[number].outputs)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.engine import Engine, Job, Limits, plan, sandbox
+from autograder.engine import Engine, Job, Limits, plan, sandbox, seccomp
 from userops.errors import CourseError
 
 
@@ -47,14 +47,14 @@ def test_on_request_it_goes_on_without_walls(nowhere: None) -> None:
     assert ran.notebook.cells[1].outputs[0].ename == "ZeroDivisionError"
 
 
-@pytest.mark.parametrize("machine", sandbox._CALLS)
+@pytest.mark.parametrize("machine", seccomp.CALLS)
 def test_the_filter_of_calls_answers_as_it_should(machine: str) -> None:
     """Run the little program by hand, as the kernel would."""
-    architecture, calls = sandbox._CALLS[machine]
+    architecture, calls = seccomp.CALLS[machine]
 
     def answer(number: int, argument: int = 0, arch: int = architecture) -> int:
         data = struct.pack("<IIQQ", number, arch, 0, argument)
-        program = sandbox.call_filter(machine)
+        program = seccomp.call_filter(machine)
         steps = [struct.unpack_from("<HBBI", program, place) for place in range(0, len(program), 8)]
         place = held = 0
         while True:
@@ -74,15 +74,15 @@ def test_the_filter_of_calls_answers_as_it_should(machine: str) -> None:
                 raise AssertionError(f"an instruction that is not used here: {code:#x}")
 
     read = {"x86_64": 0, "aarch64": 63}[machine]
-    assert answer(read) == sandbox._ALLOW
-    assert answer(read, arch=0x40000003) == sandbox._KILL
-    assert answer(calls["socket"]) == answer(calls["ptrace"]) == answer(calls["execve"]) == sandbox._EPERM
-    assert answer(calls["clone3"]) == sandbox._ENOSYS
-    assert answer(calls["clone"], 17) == sandbox._EPERM
-    assert answer(calls["clone"], 0x3D0F00) == sandbox._ALLOW  # a thread
+    assert answer(read) == seccomp._ALLOW
+    assert answer(read, arch=0x40000003) == seccomp._KILL
+    assert answer(calls["socket"]) == answer(calls["ptrace"]) == answer(calls["execve"]) == seccomp._EPERM
+    assert answer(calls["clone3"]) == seccomp._ENOSYS
+    assert answer(calls["clone"], 17) == seccomp._EPERM
+    assert answer(calls["clone"], 0x3D0F00) == seccomp._ALLOW  # a thread
     # The first argument stands behind number, architecture and instruction pointer.
     assert {answer(number) for name, number in calls.items() if name not in ("clone", "clone3")} == {
-        sandbox._EPERM
+        seccomp._EPERM
     }
 
 
@@ -97,4 +97,4 @@ def test_a_thread_may_be_made_and_a_process_may_not() -> None:
 
 
 def test_this_machine_is_one_of_those_that_are_prepared() -> None:
-    assert platform.machine() in sandbox._CALLS
+    assert platform.machine() in seccomp.CALLS

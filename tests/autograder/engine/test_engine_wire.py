@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograder.engine.wire import (
+from autograder.engine.serialization.messages import (
     Bounds,
     Unsendable,
     WireError,
@@ -39,7 +39,7 @@ from autograder.engine.wire import (
     warm,
     write_frame,
 )
-from autograder.engine.wire_plain import Kind, zones
+from autograder.engine.serialization.python_types import Kind, zones
 
 few = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 many = settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))

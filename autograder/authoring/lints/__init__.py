@@ -1,0 +1,1 @@
+"""The rules that a chapter's source must keep, one small function each."""

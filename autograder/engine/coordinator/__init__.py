@@ -1,0 +1,1 @@
+"""The trusted side: plans, starts and follows a submission's processes."""

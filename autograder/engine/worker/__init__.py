@@ -1,0 +1,1 @@
+"""What runs beside or behind the walls: the fork server, the learner's process, the examiner's."""

@@ -1,0 +1,130 @@
+"""What stands in the examiner's process for a thing that stayed with the learner."""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from autograder.engine.worker.examiner import Examiner
+
+_KNOWN: Final = {
+    name: kind
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type) and issubclass(kind, Exception)
+}
+
+
+# ------------------------------------------------------------------------------------------ stand-ins
+
+
+class Remote:
+    """An object that stayed with the learner; its attributes are read over the wire, by value."""
+
+    _thing: int | None
+
+    @classmethod
+    def named(
+        cls, name: str, module: str, examiner: Examiner, thing: int | None, *, cannot: str = ""
+    ) -> Remote:
+        """Make a stand-in whose class goes by the learner's class's name."""
+        kind = type(_identifier(name), (Remote,), {"__module__": module or "learner"})
+        stand_in = object.__new__(kind)
+        object.__setattr__(stand_in, "_examiner", examiner)
+        object.__setattr__(stand_in, "_thing", thing)
+        object.__setattr__(stand_in, "_cannot", cannot)
+        return stand_in
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or object.__getattribute__(self, "_thing") is None:
+            raise AttributeError(name)
+        examiner = object.__getattribute__(self, "_examiner")
+        answer = examiner.ask("attr", thing=object.__getattribute__(self, "_thing"), name=name)
+        if "error" in answer:
+            raise AttributeError(name)
+        return examiner.result(answer, examiner.gate.is_hidden())
+
+
+class RemoteFunction(Remote):
+    """A learner's function: calling it runs it there."""
+
+    def __init__(self, examiner: Examiner, thing: int | None, name: str) -> None:
+        object.__setattr__(self, "_examiner", examiner)
+        object.__setattr__(self, "_thing", thing)
+        object.__setattr__(self, "_cannot", "")
+        object.__setattr__(self, "__name__", name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        examiner, thing = object.__getattribute__(self, "_examiner"), object.__getattribute__(self, "_thing")
+        return examiner.call(thing, args, kwargs)
+
+    def __deepcopy__(self, memo: Any) -> RemoteFunction:
+        return self
+
+
+class LearnersError:
+    """What every error that came over the wire is, besides the class it was."""
+
+
+def learners_error(name: str, base: type[BaseException], message: str) -> BaseException:
+    """Make an exception with a class's name and a message, shown as the learner would see it."""
+    kind = type(
+        _identifier(name),
+        (LearnersError, base),
+        {"__str__": lambda self: message, "_render_traceback_": _render},
+    )
+    error = kind.__new__(kind)
+    error.args = (message,) if message else ()
+    return error
+
+
+def lost(message: str, name: str) -> BaseException:
+    """The error of a call that the learner's process did not survive, or did not end: it ends the test."""
+    return learners_error(name, KeyboardInterrupt, message)
+
+
+def _render(error: Any) -> list[str]:
+    """What a notebook shows of a learner's error: the learner's own lines, no test."""
+    from userops.check._error import box, not_attempted
+
+    if getattr(error, "__stub__", False):
+        return box(not_attempted(), "not_attempted")
+    remote, text = getattr(error, "__remote__", None), f"{type(error).__name__}: {error}".rstrip(": ")
+    if remote is not None:
+        lines = remote.ask("trace").get("lines")
+        if isinstance(lines, list) and lines:
+            return [str(line)[:5000] for line in lines[:200]]
+    line = getattr(error, "__line__", "")
+    if not line:
+        return [text]
+    cell, number = error.__at__
+    return [f"Cell In[{cell}], line {number}\n----> {number} {line}", text]
+
+
+def _picture(fields: Any) -> Any:
+    from userops.check._axes import Mark, Picture
+
+    def words(value: Any) -> str:
+        return str(value)[:2000]
+
+    fields = fields if isinstance(fields, dict) else {}
+    marks = [
+        Mark(words(m.get("kind")), list(m.get("x") or []), list(m.get("y") or []), words(m.get("label", "")))
+        for m in fields.get("marks") or []
+        if isinstance(m, dict)
+    ]
+    text = {key: words(fields.get(key, "")) for key in ("xlabel", "ylabel", "title", "xscale", "yscale")}
+    limits = {key: tuple(float(v) for v in list(fields.get(key) or (0, 1))[:2]) for key in ("xlim", "ylim")}
+    legend = fields.get("legend")
+    return Picture(
+        marks=marks, **text, **limits,  # type: ignore[arg-type]
+        legend=None if legend is None else [words(v) for v in legend],
+        xticks=[words(v) for v in fields.get("xticks") or []],
+        yticks=[words(v) for v in fields.get("yticks") or []],
+        horizontal=bool(fields.get("horizontal")), twin=bool(fields.get("twin")),
+        reference_lines=int(fields.get("reference_lines") or 0), freq=fields.get("freq"),
+    )  # fmt: skip
+
+
+def _identifier(name: str) -> str:
+    return name if name.isidentifier() and len(name) < 100 else "object"

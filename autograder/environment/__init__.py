@@ -1,0 +1,1 @@
+"""The course's environment: made from the lock, and the lock renewed."""

@@ -1,0 +1,1 @@
+"""From outputs to points, and from points to the gradebook."""

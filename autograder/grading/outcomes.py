@@ -1,0 +1,138 @@
+"""Read what a test cell left behind, and show of it only what a learner may see.
+
+nbgrader judges a test by its outputs: an error or anything on stderr is zero, a number is partial credit,
+everything else is full credit. Two of these rules punish or reward by accident; ``normalise_outcome`` puts that right
+before the score is taken. What the outputs say *to the learner* is read by ``complaints``, and
+``hide_tests`` removes from a notebook what shows a hidden test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from autograder.notebooks.restore import without_hidden
+
+HIDDEN_NOTE: Final = "# … hidden tests · 隐藏测试 …"
+
+_ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_NUMPY: Final = re.compile(r"np\.(?:float|int|uint)\d+\((.+)\)")
+_FRAME: Final = re.compile(r"\s*(?:Cell In\[(?P<cell>\d+)\]|File ).*")
+_ARROW: Final = re.compile(r"^-+> *(?P<line>\d+) (?P<code>.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One error of a cell, in words that show no test.
+
+    Attributes:
+        name: the exception's class (``"CheckError"`` when a check spoke).
+        message: its message; never a traceback.
+        where: the learner's own line that raised it, if it was the learner's code.
+    """
+
+    name: str
+    message: str
+    where: str | None = None
+
+    @property
+    def from_check(self) -> bool:
+        return self.name == "CheckError"
+
+
+def normalise_outcome(cell: NotebookNode) -> None:
+    """Change a test cell's outputs in place so that nbgrader gives what the test meant.
+
+    - What went to stderr (a warning from the learner's code, say) becomes ordinary output: it costs nothing.
+    - A partial score is read as the number it is: ``np.float64(1.5)`` is 1.5, not full credit; a score
+      outside of 0 to the cell's points is brought back to the nearer end, and NaN or False is 0.
+    """
+    points = float(cell.metadata.nbgrader.get("points", 0))
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            output.name = "stdout"
+        elif output.output_type == "execute_result":
+            text = str(output.get("data", {}).get("text/plain", "")).strip()
+            with contextlib.suppress(ValueError):
+                output["data"] = NotebookNode({"text/plain": repr(_number(text, points))})
+
+
+def _number(text: str, points: float) -> float:
+    """The score that a result's text stands for; ValueError if it is not a number at all."""
+    if text in ("False", "np.False_"):
+        return 0.0
+    match = _NUMPY.fullmatch(text)
+    value = float(match[1] if match else text)
+    return 0.0 if math.isnan(value) else min(max(value, 0.0), points)
+
+
+def complaints(cell: NotebookNode, tests: frozenset[int] = frozenset()) -> list[Complaint]:
+    """The errors among a cell's outputs.
+
+    Args:
+        cell: an executed code cell.
+        tests: execution counts of all test cells, whose lines are not shown (see ``test_counts``).
+    """
+    return [
+        Complaint(output.ename, _message(output.evalue), _own_line(output.traceback, tests))
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+
+
+def test_counts(notebook: NotebookNode) -> frozenset[int]:
+    """Execution counts of the notebook's test cells: ``Cell In[7]`` in a traceback is one of these, or not."""
+    return frozenset(cell.execution_count for cell in _tests(notebook) if cell.execution_count)
+
+
+def hide_tests(notebook: NotebookNode) -> None:
+    """Remove the hidden tests from an executed notebook in place: their code, and what tracebacks show of it."""
+    counts = test_counts(notebook)
+    for cell in _tests(notebook):
+        visible = without_hidden(cell.source)
+        if visible != cell.source:
+            cell.source = f"{visible.rstrip()}\n{HIDDEN_NOTE}".lstrip()
+        cell.outputs = [
+            _shown(output, counts) if output.output_type == "error" else output for output in cell.outputs
+        ]
+
+
+def _tests(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    for cell in notebook.cells:
+        meta = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and meta.get("grade") and not meta.get("solution"):
+            yield cell
+
+
+def _shown(output: NotebookNode, tests: frozenset[int]) -> NotebookNode:
+    kept = [item for item in output.traceback if not _FRAME.match(_plain(item)) or _is_own(item, tests)]
+    return new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
+
+
+def _own_line(traceback: list[str], tests: frozenset[int]) -> str | None:
+    """The innermost line of the learner's own cells in a traceback."""
+    for item in reversed(traceback):
+        if _is_own(item, tests) and (arrow := _ARROW.search(_plain(item))):
+            return arrow["code"].strip()
+    return None
+
+
+def _is_own(item: str, tests: frozenset[int]) -> bool:
+    match = _FRAME.match(_plain(item))
+    return bool(match and match["cell"] and int(match["cell"]) not in tests)
+
+
+def _message(text: str) -> str:
+    """An error's message; a syntax error names a temporary file that means nothing to a reader."""
+    return re.sub(r"\(\d+\.py, (line \d+)\)", r"(\1)", _plain(text))
+
+
+def _plain(text: str) -> str:
+    return _ANSI.sub("", text)

@@ -1,0 +1,1 @@
+"""nbgrader's own doors, led to this engine and these pages."""

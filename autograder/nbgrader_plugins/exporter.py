@@ -1,0 +1,42 @@
+"""nbgrader's door to the course's feedback page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import Exporter
+from traitlets import Unicode, default
+
+from autograder.authoring.repository import repository
+from autograder.feedback.writer import Writer
+
+# ------------------------------------------------------------------------------------------ nbgrader's door
+
+
+class FeedbackExporter(Exporter):
+    """What stock ``nbgrader generate_feedback`` exports a graded notebook with (see ``nbgrader_config.py``).
+
+    Which submissions are due, timestamps, permissions and messages stay nbgrader's.
+    """
+
+    root = Unicode("", help="The course's checkout, for the chapters in both languages.").tag(config=True)
+
+    @default("file_extension")
+    def _html(self) -> str:
+        return ".html"
+
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **_: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the page of one graded notebook; ``resources`` are nbgrader's."""
+        ids = (resources or {})["nbgrader"]
+        # nbconvert's exporter is a child of nbgrader's converter.
+        writer = Writer(
+            repository(Path(self.root) if self.root else None),
+            self.parent.coursedir,
+            ids["assignment"],
+            ids["notebook"],
+        )
+        html = writer.html(ids["student"], Path(filename).read_text(encoding="utf-8"))
+        return html, self._init_resources(resources)

@@ -1,0 +1,1 @@
+"""The computations behind the explorers; none answers an exercise as it stands."""
