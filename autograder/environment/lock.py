@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PYTHON: Final = "3.11"
 
 _COMPILE: Final = (
-    "-m uv pip compile --quiet --universal --no-annotate --no-emit-index-url --no-emit-find-links "
+    "-m uv pip compile --quiet --universal --fork-strategy fewest --no-annotate --no-emit-index-url --no-emit-find-links "
     f"--python-version {PYTHON} pyproject.toml"
 ).split()
 
