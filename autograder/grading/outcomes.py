@@ -2,7 +2,7 @@
 
 nbgrader judges a test by its outputs: an error or anything on stderr is zero, a number is partial credit,
 everything else is full credit. Two of these rules punish or reward by accident; ``normalise_outcome`` puts that right
-before the score is taken. What the outputs say *to the learner* is read by ``complaints``, and
+before the score is taken (``automatic_score``). What the outputs say *to the learner* is read by ``complaints``, and
 ``hide_tests`` removes from a notebook what shows a hidden test.
 """
 
@@ -11,16 +11,19 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
+from nbgrader.utils import determine_grade, is_solution
 
 from autograder.notebooks.restore import without_hidden
 
 HIDDEN_NOTE: Final = "# … hidden tests · 隐藏测试 …"
+
+_new_output: Final[Callable[..., NotebookNode]] = new_output  # nbformat has no types
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NUMPY: Final = re.compile(r"np\.(?:float|int|uint)\d+\((.+)\)")
@@ -44,6 +47,7 @@ class Complaint:
 
     @property
     def from_check(self) -> bool:
+        """Whether a check spoke."""
         return self.name == "CheckError"
 
 
@@ -61,7 +65,19 @@ def normalise_outcome(cell: NotebookNode) -> None:
         elif output.output_type == "execute_result":
             text = str(output.get("data", {}).get("text/plain", "")).strip()
             with contextlib.suppress(ValueError):
-                output["data"] = NotebookNode({"text/plain": repr(_number(text, points))})
+                output["data"] = {"text/plain": repr(_number(text, points))}
+
+
+def automatic_score(cell: NotebookNode) -> float | None:
+    """A graded cell's score by nbgrader's own rules, its outcome normalised in place; None where a person must judge."""
+    if cell.cell_type == "code" and not is_solution(cell):
+        normalise_outcome(cell)
+    try:
+        score, _ = determine_grade(cell)
+    except (KeyError, ValueError):
+        # A last value without any text: the test ran to its end, and gave no number.
+        score = cell.metadata.nbgrader.points
+    return None if score is None else float(score)
 
 
 def _number(text: str, points: float) -> float:
@@ -96,24 +112,31 @@ def hide_tests(notebook: NotebookNode) -> None:
     """Remove the hidden tests from an executed notebook in place: their code, and what tracebacks show of it."""
     counts = test_counts(notebook)
     for cell in _tests(notebook):
-        visible = without_hidden(cell.source)
-        if visible != cell.source:
-            cell.source = f"{visible.rstrip()}\n{HIDDEN_NOTE}".lstrip()
+        cell.source = visible_source(cell.source)
         cell.outputs = [
             _shown(output, counts) if output.output_type == "error" else output for output in cell.outputs
         ]
 
 
+def visible_source(source: str) -> str:
+    """A test's text as it may be shown: a note stands for the hidden part, if there is one."""
+    visible = without_hidden(source)
+    return source if visible == source else f"{visible.rstrip()}\n{HIDDEN_NOTE}".lstrip()
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Whether a cell is a test: code that is graded and is no answer."""
+    meta = cell.metadata.get("nbgrader", {})
+    return bool(cell.cell_type == "code" and meta.get("grade") and not meta.get("solution"))
+
+
 def _tests(notebook: NotebookNode) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        meta = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and meta.get("grade") and not meta.get("solution"):
-            yield cell
+    return (cell for cell in notebook.cells if is_test(cell))
 
 
 def _shown(output: NotebookNode, tests: frozenset[int]) -> NotebookNode:
     kept = [item for item in output.traceback if not _FRAME.match(_plain(item)) or _is_own(item, tests)]
-    return new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
+    return _new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
 
 
 def _own_line(traceback: list[str], tests: frozenset[int]) -> str | None:

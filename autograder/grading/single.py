@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from autograder.notebooks.restore import Change
 from autograder.authoring.repository import shown
 
-Progress = Callable[[int, int], None]
+CellProgress = Callable[[int, int], None]  # code cells done, and their total
 
 
 # ------------------------------------------------------------------------------------------ which notebook
@@ -99,7 +99,7 @@ def _answered(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """What a check found."""
 
     chapter: str
@@ -126,8 +126,8 @@ class Result:
 
 
 def check(
-    repo: Repository, chapter: str, lang: str, notebook: NotebookNode, *, progress: Progress | None = None
-) -> Result:
+    repo: Repository, chapter: str, lang: str, notebook: NotebookNode, *, progress: CellProgress | None = None
+) -> CheckResult:
     """Run a learner's notebook with the chapter's hidden tests, in a temporary folder, and judge it.
 
     Args:
@@ -150,7 +150,7 @@ def check(
     asked = outline(master)
     ran = _run(plan(chapter, master_cells), notebook, lang, progress)
     marks = mark(ran.notebook, asked.exercises, master_cells, lang, misconceptions_met=ran.misconceptions_met)
-    return Result(chapter, lang, marks, tuple(changes), asked, time.monotonic() - started)
+    return CheckResult(chapter, lang, marks, tuple(changes), asked, time.monotonic() - started)
 
 
 def _engine() -> Engine:
@@ -161,7 +161,7 @@ def _engine() -> Engine:
     return Engine(workers=1, confined=missing() is None)
 
 
-def _run(plan: Plan, notebook: NotebookNode, lang: str, progress: Progress | None) -> SubmissionResult:
+def _run(plan: Plan, notebook: NotebookNode, lang: str, progress: CellProgress | None) -> SubmissionResult:
     """Run the cells as an instructor's grading does: the tests apart from the answers, the hidden ones too.
 
     Behind walls where there can be any; elsewhere without, for it is the learner's own code on their own computer.

@@ -475,9 +475,6 @@ def language_of_notebook(notebook: NotebookNode, path: Path | None = None) -> st
     return next((code for code in LANGUAGES if code in parts), None)
 
 
-language_of = language_of_notebook  # where no course's language could be meant
-
-
 # ------------------------------------------------------------------------------------------ names
 
 

@@ -29,7 +29,7 @@ from small_class import (
 )
 
 from autograder import cli
-from autograder.grading.batch import Report
+from autograder.grading.class_report import ClassReport
 from autograder.progress import Progress
 from userops.errors import CourseError
 
@@ -469,6 +469,6 @@ def test_elsewhere_there_are_plain_lines_now_and_then() -> None:
 
 
 def test_a_students_id_cannot_paint_the_terminal() -> None:
-    report = Report(CHAPTER, Path("course"), notes={"\x1b[31mred\n": ["a note"]})
+    report = ClassReport(CHAPTER, Path("course"), notes={"\x1b[31mred\n": ["a note"]})
     assert "\x1b" not in report.summary()
     assert r"\x1b[31mred\n: a note" in report.summary()
