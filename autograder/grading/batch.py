@@ -71,7 +71,7 @@ def grade(
         wanted: students; all who handed in, by default.
         force: grade also what has not changed.
         options: for the executor's ``Engine``.
-        executor: what offers ``plan``, ``Job`` and ``Engine``; ``autograder.engine`` by default.
+        executor: what offers ``chapter_plan``, ``Job`` and ``Engine``; ``autograder.engine`` by default.
         pages: makes the writer of everybody's feedback pages, of nbgrader's folders and a chapter.
         progress: makes a progress bar for so many submissions.
 
@@ -233,7 +233,7 @@ class ClassRun:
         jobs = self._jobs(names, bar)
         first = next(jobs, None)
         if first is not None:
-            plan = self.executor.plan(self.gradebook.chapter, self.gradebook.master_cells)
+            plan = self.executor.chapter_plan(self.gradebook.chapter, self.gradebook.master_cells)
             with self.executor.Engine(**options) as engine:
                 for ran in engine.run(plan, itertools.chain([first], jobs)):
                     self._finish(ran)

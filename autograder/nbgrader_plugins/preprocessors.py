@@ -28,7 +28,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade
 from traitlets import Bool, Integer, List
 
-from autograder.engine import Engine, Job, Limits, plan
+from autograder.engine import Engine, Job, Limits, chapter_plan
 from autograder.grading.master import from_gradebook
 from autograder.grading.outcomes import hide_tests, normalise_outcome
 from autograder.notebooks.restore import MasterCell, restore
@@ -52,14 +52,14 @@ class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]  # (nbgrader has
 class RunCells(NbGraderPreprocessor):  # type: ignore[misc]  # (nbgrader has no types)
     """Run a submission as ``userops grade`` does: the learner's cells behind walls, the tests out of their reach.
 
-    The warm parents start with the first notebook and are ended a while after the last one: ``nbgrader
+    The fork servers start with the first notebook and are ended a while after the last one: ``nbgrader
     autograde`` runs a class with one start, and formgrader's button leaves nothing behind.
     """
 
     timeout = Integer(60, help="Seconds of wall clock for one cell, or for one test with all its calls.").tag(
         config=True
     )
-    idle = Integer(90, help="Seconds without a submission after which the warm parents are ended.").tag(
+    idle = Integer(90, help="Seconds without a submission after which the fork servers are ended.").tag(
         config=True
     )
     confined = Bool(
@@ -76,7 +76,7 @@ class RunCells(NbGraderPreprocessor):  # type: ignore[misc]  # (nbgrader has no 
         """
         ids = resources["nbgrader"]
         master_cells = _master_cells(self, ids)
-        ready = plan(ids["assignment"], master_cells)
+        ready = chapter_plan(ids["assignment"], master_cells)
         job = Job(str(ids["student"]), nb, language_of_notebook(nb) or "en")
         confined = self.confined and not os.environ.get("USEROPS_UNCONFINED")
         engine = _shared.take(Limits(cell_seconds=self.timeout), confined)

@@ -364,7 +364,7 @@ class Ours:
         self.coursedir = CourseDirectory(config=config)
         self.book = self._stack.enter_context(ChapterGradebook(self.coursedir, config, self.chapter))
         self.exercises = outline(self.book.master).exercises  # read once a class
-        self.plan = engine.plan(self.chapter, self.book.master_cells)
+        self.plan = engine.chapter_plan(self.chapter, self.book.master_cells)
         self.engine = self._stack.enter_context(engine.Engine(workers=1))
         self.engine.warm(self.plan)
         self.ran: list[Any] = []
@@ -383,7 +383,7 @@ class Ours:
                     yield ran
 
         self.executor = SimpleNamespace(
-            Engine=Kept, Job=engine.Job, plan=lambda *_: self.plan, VERSION="bench"
+            Engine=Kept, Job=engine.Job, chapter_plan=lambda *_: self.plan, VERSION="bench"
         )
         return self
 

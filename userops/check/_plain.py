@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from userops._language import t
+from userops.check._error import quoting
 
 
 class _Missing:
@@ -321,6 +322,8 @@ def _from_polars(series: Any) -> pd.Series:
 
 def show(value: Any, limit: int = 40) -> str:
     """Return a short, safe text of one scalar."""
+    if (instead := quoting().value(value)) is not None:
+        return instead
     value = plain(value)
     if value is MISSING:
         return t("NaN (missing)", "NaN（缺失值）")
@@ -350,6 +353,8 @@ def many(n: int, one: str, more: str | None = None) -> str:
 
 def describe(value: Any) -> str:
     """Return what kind of thing came, in a few words and never at length."""
+    if (instead := quoting().thing(value)) is not None:
+        return instead
     try:
         return _describe(value)
     except Exception:

@@ -36,7 +36,7 @@ REACH: Final = [
         "[p for p in __import__('os').listdir('/proc') if p.isdigit()][1]", "__import__('os').listdir('@ROOT@/solutions')", "__import__('os').listdir('/sys/class')")), never=("GOT",)),
     Case("read_environment", "read the environment's secrets", _cell("import os, sys\nprint(dict(os.environ))\nprint(open('/proc/self/environ', errors='replace').read())\nprint(open('/proc/self/cmdline').read())")),
     Case("read_memory", "look through all objects for tests and seeds", _cell(
-        "import gc, sys\nfor o in gc.get_objects():\n    try:\n        if isinstance(o, dict) and ('samples' in o or 'truth' in o) or type(o).__name__ in ('MasterCell', 'Step', 'Plan'):\n            print('GOT', str(o)[:300])\n    except Exception:\n        pass\n"
+        "import gc, sys\nfor o in gc.get_objects():\n    try:\n        if isinstance(o, dict) and ('samples' in o or 'truth' in o) or type(o).__name__ in ('MasterCell', 'Step', 'ChapterPlan'):\n            print('GOT', str(o)[:300])\n    except Exception:\n        pass\n"
         "frame = sys._getframe()\nwhile frame:\n    z = frame.f_locals.get('self')\n    if getattr(z, 'samples', None):\n        print('GOT', z.samples)\n    frame = frame.f_back"), never=("GOT",)),
     Case("write_course", "write to the course, the packages, the data, the libraries", _cell(
         "import pandas, userops, autograder, os, sys\nfrom userops._load import data_folder\n" + _tried(

@@ -21,7 +21,7 @@ from bank_lies import LIES
 from bank_reach import REACH
 from nbgrader.utils import determine_grade
 
-from autograder.engine import Engine, Job, Limits, SubmissionResult, plan
+from autograder.engine import Engine, Job, Limits, SubmissionResult, chapter_plan
 from autograder.grading.outcomes import complaints, hide_tests, normalise_outcome
 from autograder.grading.outcomes import test_counts as counts_of_tests
 from autograder.notebooks.restore import restore
@@ -62,7 +62,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
         path.write_text(CANARY, encoding="utf-8")
     os.environ["BANK_SECRET"] = CANARY
     before = standing(beside)
-    made = plan("ch99_bank", master_cells())
+    made = chapter_plan("ch99_bank", master_cells())
     started = time.monotonic()
     try:
         with Engine(workers=2, limits=LIMITS) as engine:

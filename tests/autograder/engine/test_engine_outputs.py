@@ -18,9 +18,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
-from autograder.engine import Engine, Job, Limits, plan
+from autograder.engine import Engine, Job, Limits, chapter_plan
 from autograder.engine.coordinator.plan import SubmissionResult
-from autograder.engine.worker import forkserver as zygote_module
+from autograder.engine.worker import forkserver
 
 CELLS: Final = (
     "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\nfrom userops import check",
@@ -76,7 +76,7 @@ def engine() -> Iterator[Engine]:
 
 def run(engine: Engine, *sources: str) -> SubmissionResult:
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
-    (ran,) = engine.run(plan("any", ()), [Job("me", notebook, "en")])
+    (ran,) = engine.run(chapter_plan("any", ()), [Job("me", notebook, "en")])
     assert ran.trouble is None
     return ran
 
@@ -215,7 +215,7 @@ def test_a_warm_parent_with_a_second_thread_refuses_to_serve() -> None:
     thread.start()
     try:
         with pytest.raises(RuntimeError, match="must have one thread"):
-            zygote_module._require_one_thread()
+            forkserver._require_one_thread()
     finally:
         stop.set()
         thread.join()

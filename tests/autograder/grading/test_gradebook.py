@@ -94,7 +94,7 @@ class RunPlainly(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         master_cells: list[Any] = []
-        plan = plain_executor.Plan(CHAPTER, tuple(master_cells))
+        plan = plain_executor.ChapterPlan(CHAPTER, tuple(master_cells))
         lang = nb.metadata.userops.lang
         return plain_executor.run_one(plan, plain_executor.Job("x", nb, lang)).notebook, resources
 
