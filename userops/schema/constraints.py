@@ -286,6 +286,7 @@ RULES: tuple[Rule, ...] = (
             ("community", "joined_at"),
             ("tickets", "created_at"),
             ("surveys", "sent_at"),
+            ("interviews", "interviewed_on"),
         )
     ),
     Rule(

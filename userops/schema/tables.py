@@ -729,6 +729,24 @@ _ALL: tuple[Table, ...] = (
         key=("survey_id",),
         links={"user_id": ("users", "user_id")},
     ),
+    Table(
+        "interviews",
+        "a user drawn at random from the regulars and interviewed by the research team",
+        "一位从常客中随机抽出、接受调研团队访谈的用户",
+        (
+            _USER,
+            Column("interviewed_on", TIME, "day of the call", "访谈日期"),
+            Column(
+                "persona",
+                TEXT,
+                "the type the interviewer wrote down",
+                "访谈员记录的用户类型",
+                values=PERSONAS,
+            ),
+        ),
+        key=("user_id",),
+        links={"user_id": ("users", "user_id")},
+    ),
 )
 
 TABLES: Final[dict[str, Table]] = {table.name: table for table in _ALL}
