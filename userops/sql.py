@@ -17,7 +17,7 @@ from userops.check import CheckError, frame
 from userops.errors import CourseError
 
 # Learners' machines and graders differ in cores; the order of rows must not.
-_SETTINGS = {
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "python_enable_replacements": "false",
     "enable_external_access": "false",
@@ -70,7 +70,7 @@ def answer(solution: Any, **tables: pd.DataFrame) -> Any:
             raise CheckError(
                 t(f"Your query does not run. DuckDB says: {error}", f"查询跑不通。DuckDB 说：{error}")
             ) from None
-    if isinstance(solution, Callable):
+    if callable(solution):
         return solution(**tables)
     if isinstance(solution, pd.DataFrame):
         raise CheckError(

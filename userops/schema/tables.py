@@ -49,6 +49,7 @@ class Table:
 
     @property
     def names(self) -> list[str]:
+        """The columns' names, in order."""
         return [column.name for column in self.columns]
 
     def __getitem__(self, name: str) -> Column:

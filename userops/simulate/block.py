@@ -54,6 +54,7 @@ def labels(names: Iterable[str], codes: Ints) -> pd.Series:
 
 
 def nullable(values: Ints, present: np.ndarray) -> pd.Series:
+    """Return whole numbers as ``Int64``, missing where ``present`` is False."""
     return pd.Series(pd.arrays.IntegerArray(values.astype(np.int64), ~present))
 
 
