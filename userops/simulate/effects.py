@@ -20,6 +20,7 @@ from userops.simulate.people import Adverts
 
 
 def date(day: int) -> str:
+    """Return a day of the year as ``2025-MM-DD``."""
     return str(np.datetime64("2025-01-01") + day)
 
 
