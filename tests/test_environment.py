@@ -16,6 +16,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from autograder.environment import bootstrap, lock
@@ -61,6 +62,33 @@ def test_every_pin_of_the_lock_has_digests_and_no_address() -> None:
     assert len(blocks) == len(LOCK) > 100
     assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
     assert "://" not in text and "--index" not in text and "--find-links" not in text
+
+
+def test_no_package_stands_twice_so_every_python_gets_the_same_versions() -> None:
+    listed = [canonicalize_name(pin.name) for pin in LOCK]
+    assert {name for name in listed if listed.count(name) > 1} == set()
+    everywhere = {canonicalize_name(pin.name) for pin in LOCK if pin.marker is None}
+    computing = {"numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "pyarrow", "duckdb", "polars"}
+    assert computing <= everywhere
+
+
+def test_pins_for_pythons_newer_than_the_courses_are_left_out() -> None:
+    text = (
+        "# head\na==1 ; python_full_version < '3.14' \\\n    --hash=sha256:1\n"
+        "a==2 ; python_full_version >= '3.14' \\\n    --hash=sha256:2\n"
+        "b==1 ; python_full_version < '3.12' \\\n    --hash=sha256:3\n"
+        "c==1 ; os_name == 'nt' and python_version >= '3.13' \\\n    --hash=sha256:4\n"
+    )
+    assert lock.for_our_pythons(text) == text.replace(
+        "a==2 ; python_full_version >= '3.14' \\\n    --hash=sha256:2\n", ""
+    )
+
+
+def test_set_up_and_package_name_the_same_pythons() -> None:
+    wanted = SpecifierSet(PROJECT["requires-python"])
+    for version in ("3.10.19", "3.11.0", "3.12.5", "3.13.9", "3.14.0", "3.15.0"):
+        pair = tuple(int(part) for part in version.split(".")[:2])
+        assert (version in wanted) == (bootstrap.OLDEST <= pair <= bootstrap.NEWEST), version
 
 
 def test_the_installed_packages_are_the_locked_ones() -> None:
@@ -202,16 +230,40 @@ def test_the_bootstrap_can_be_read_by_an_old_python() -> None:
     assert imported(ROOT / "autograder" / "environment" / "bootstrap.py") <= sys.stdlib_module_names
 
 
-def test_an_old_python_looks_for_a_newer_one_and_says_so_if_there_is_none() -> None:
-    with pytest.raises(
-        bootstrap.SetUpError, match=r"^this is Python 3\.9, and the course needs 3\.11 or newer: install"
-    ):
-        bootstrap.find_python(version=(3, 9), which=lambda name: None)
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ((3, 9), r"this is Python 3\.9, and the course needs 3\.11 to 3\.13: install one of them"),
+        (
+            (3, 14),
+            r"this is Python 3\.14, and the course needs 3\.11 to 3\.13 \(its libraries were not yet tried",
+        ),
+    ],
+)
+def test_another_python_looks_for_one_that_will_do_and_says_so_if_there_is_none(
+    version: tuple[int, int], said: str
+) -> None:
+    with pytest.raises(bootstrap.SetUpError, match=f"^{said}"):
+        bootstrap.find_python(version=version, which=lambda name: None)
     found = bootstrap.find_python(
-        version=(3, 9), which=lambda name: f"/bin/{name}", works=lambda path: path.endswith("3.12")
+        version=version, which=lambda name: f"/bin/{name}", works=lambda path: path.endswith("3.12")
     )
     assert found == "/bin/python3.12"
-    assert bootstrap.find_python(version=(3, 11), which=lambda name: None) == sys.executable
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
+def test_a_python_that_will_do_is_taken_itself(version: tuple[int, int]) -> None:
+    assert bootstrap.find_python(version=version, which=lambda name: None) == sys.executable
+
+
+def test_a_program_is_asked_for_its_version(tmp_path: Path) -> None:
+    found = bootstrap.find_python(version=(3, 14), which=lambda name: sys.executable)
+    assert found == sys.executable
+    other = tmp_path / "python3"
+    other.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    other.chmod(0o755)
+    with pytest.raises(bootstrap.SetUpError, match="needs"):
+        bootstrap.find_python(version=(3, 14), which=lambda name: str(other))
 
 
 def test_a_python_without_venv_is_said_in_one_sentence(tmp_path: Path) -> None:
