@@ -20,7 +20,7 @@ from userops.simulate.people import Adverts
 
 
 def date(day: int) -> str:
-    return str(np.datetime64("2025-01-01") + day)
+    return str(np.datetime64("2025-01-01") + np.timedelta64(day, "D"))
 
 
 def counterfactuals(users: int, seed: int, shelf: Catalogue, ads: Adverts, real: Block) -> dict[str, Any]:
