@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn, cast
 
 import matplotlib as mpl
 from cycler import cycler
@@ -37,7 +37,7 @@ DIVERGING: Final = "PuOr"
 
 def use() -> None:
     """Set matplotlib's defaults for this process; the set-up cell of each chapter calls it."""
-    mpl.rcParams.update(settings())
+    mpl.rcParams.update(cast(Any, settings()))  # its type lists every name
 
 
 def settings() -> dict[str, Any]:
@@ -99,10 +99,10 @@ def colour(name: Hashable, among: list[Hashable] | tuple[Hashable, ...] | None =
     if among is not None:
         colours = list(PALETTE.values())
         return colours[list(among).index(name) % len(colours)] if name in list(among) else _unknown(name)
-    return PALETTE[name] if name in PALETTE else _unknown(name)  # type: ignore[index]
+    return PALETTE[name] if isinstance(name, str) and name in PALETTE else _unknown(name)
 
 
-def _unknown(name: Hashable) -> str:
+def _unknown(name: Hashable) -> NoReturn:
     raise KeyError(
         f"no colour for {name!r}: use one of {', '.join(PALETTE)}, or pass all categories as `among`"
     )

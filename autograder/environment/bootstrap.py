@@ -126,7 +126,10 @@ def create(venv: Path, interpreter: str) -> None:
         )
     print(f"Making the course's own Python environment in {venv} (once; a few minutes) ...", flush=True)
     done = subprocess.run(
-        [interpreter, "-m", "venv", "--clear", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [interpreter, "-m", "venv", "--clear", str(venv)],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     if done.returncode:
         raise SetUpError(
@@ -155,6 +158,7 @@ def _pip(python: Path, arguments: "list[str]", what: str, total: int = 0) -> Non
     )
     said = []
     seen = 0
+    assert process.stdout is not None
     with process.stdout as lines:
         for raw in lines:
             line = raw.decode("utf-8", "replace").rstrip()
@@ -187,9 +191,10 @@ def _compile(root: Path, python: Path) -> None:
 def _quietly(command: "list[str]") -> bool:
     """Run ``command`` without a word; whether it succeeded."""
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
         return False
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

@@ -107,7 +107,12 @@ def needed_here(project: str = "userops") -> set[str]:
 
 def _uv(arguments: Iterable[str]) -> str:
     done = subprocess.run(
-        [sys.executable, *_COMPILE, *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+        [sys.executable, *_COMPILE, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        text=True,
+        encoding="utf-8",
     )
     if done.returncode:
         raise CourseError(f"uv could not resolve the dependencies; it said:\n{done.stderr.strip()}")
