@@ -256,7 +256,7 @@ RULES: tuple[Rule, ...] = (
         "events.ts",
         "earlier than the row before; sort the table by ts.",
         "早于上一行；请按 ts 排序。",
-        lambda tables: np.r_[False, np.diff(tables["events"]["ts"].to_numpy()) < np.timedelta64(0)],
+        lambda tables: np.r_[False, np.diff(tables["events"]["ts"].to_numpy()) < np.timedelta64(0, "us")],
     ),
     Rule(
         "events",
