@@ -37,7 +37,7 @@ from nbgrader.api import (
 )
 from nbgrader.preprocessors import AssignLatePenalties, LimitOutput
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
-from sqlalchemy import func, make_url, select, text
+from sqlalchemy import create_engine, func, inspect, make_url, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from autograder.grading.master import from_edition, from_gradebook
@@ -153,6 +153,12 @@ class Book:
         self._begin = text("BEGIN IMMEDIATE") if sqlite else None
         self._stack.enter_context(alone(self.root / f".grading-{self.chapter}.lock", self.chapter))
         with self._sentences():
+            # Asked beforehand: where this fails, nbgrader would leave its connection open.
+            engine = create_engine(url)
+            try:
+                inspect(engine).get_table_names()
+            finally:
+                engine.dispose()
             self.gradebook = Gradebook(url.render_as_string(hide_password=False), self.coursedir.course_id)
             self._stack.callback(self.gradebook.close)
             try:
