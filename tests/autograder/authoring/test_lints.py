@@ -263,6 +263,7 @@ def test_problems_come_in_the_order_of_their_lines():
         ("def f(a, b=c):\n    return a + d + len(g)", {"c", "d", "g"}, {"f"}),
         ("def f():\n    global k\n    k = 1", set(), {"f", "k"}),
         ("[i for i in j if m]", {"j", "m"}, set()),
+        ("{k: v for k, v in m}\n{w for w in x}\n[(y := i) for i in j]", {"m", "x", "j"}, {"y"}),
         ("with a as (b, c):\n    pass", {"a"}, {"b", "c"}),
         ("for i, j in k:\n    n = i", {"k"}, {"i", "j", "n"}),
         ("if (n := 3):\n    pass", set(), {"n"}),
