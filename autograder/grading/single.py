@@ -161,7 +161,9 @@ def _engine() -> Engine:
     return Engine(workers=1, confined=missing() is None)
 
 
-def _run(plan: ChapterPlan, notebook: NotebookNode, lang: str, progress: CellProgress | None) -> SubmissionResult:
+def _run(
+    plan: ChapterPlan, notebook: NotebookNode, lang: str, progress: CellProgress | None
+) -> SubmissionResult:
     """Run the cells as an instructor's grading does: the tests apart from the answers, the hidden ones too.
 
     Behind walls where there can be any; elsewhere without, for it is the learner's own code on their own computer.
