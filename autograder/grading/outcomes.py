@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,8 +22,6 @@ from nbgrader.utils import determine_grade, is_solution
 from autograder.notebooks.restore import without_hidden
 
 HIDDEN_NOTE: Final = "# … hidden tests · 隐藏测试 …"
-
-_new_output: Final[Callable[..., NotebookNode]] = new_output  # nbformat has no types
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NUMPY: Final = re.compile(r"np\.(?:float|int|uint)\d+\((.+)\)")
@@ -136,7 +134,8 @@ def _tests(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 def _shown(output: NotebookNode, tests: frozenset[int]) -> NotebookNode:
     kept = [item for item in output.traceback if not _FRAME.match(_plain(item)) or _is_own(item, tests)]
-    return _new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
+    shown: NotebookNode = new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
+    return shown
 
 
 def _own_line(traceback: list[str], tests: frozenset[int]) -> str | None:
