@@ -139,7 +139,7 @@ def standing(beside: Path, shared: list[Path]) -> dict[str, str]:
 
 
 def outliving() -> list[str]:
-    """Names of processes that descend from this one's warm parents, besides these."""
+    """Names of processes that descend from this one's fork servers, besides these."""
     children: dict[int, list[int]] = {}
     names: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
@@ -151,7 +151,7 @@ def outliving() -> list[str]:
             name, rest = stat[: stat.rindex(")")], stat[stat.rindex(")") + 2 :].split()
             children.setdefault(int(rest[1]), []).append(int(entry.name))
             names[int(entry.name)] = name.split("(", 1)[1]
-    # us -> bwrap -> bwrap (first process of its namespace) -> the warm parent -> forks
+    # us -> bwrap -> bwrap (first process of its namespace) -> the fork server -> forks
     depth, level, all_of_them = 0, [os.getpid()], []
     while level:
         level = [child for pid in level for child in children.get(pid, [])]
