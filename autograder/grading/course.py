@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from autograder.authoring.chapter import read_chapter
 from autograder.authoring.edition import edition, render
 from autograder.authoring.repository import Repository
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 if TYPE_CHECKING:

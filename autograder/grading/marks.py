@@ -22,7 +22,7 @@ from nbgrader.utils import determine_grade
 from autograder.grading.outcomes import Complaint, complaints, normalise_outcome, test_counts
 from autograder.notebooks.outline import Exercise
 from autograder.notebooks.restore import MasterCell
-from userops._language import language, use_language
+from userops import language, use_language
 
 State = Literal["right", "partly", "not_yet", "not_attempted", "memo", "marked"]
 

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from userops._language import LANGUAGES
+
+from userops import LANGUAGES
 from userops.errors import CourseError
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
 
 
 # A notebook of this course is below 200 kB; with every chart in it, below 5 MB.

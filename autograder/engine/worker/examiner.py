@@ -245,7 +245,7 @@ class Examiner:
                 messages.decode(described["shown"], lambda other: str(other.get("text", "")), self.bounds)
             )
         if kind == "unreadable":
-            from userops.check._axes import NoPicture
+            from userops.check.grader import NoPicture
 
             return NoPicture(str(described.get("said", ""))[:1000])
         if kind == "module":

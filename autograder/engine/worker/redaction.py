@@ -121,8 +121,8 @@ class Gate:
 
 def _in_kind(value: Any) -> str:
     """What kind of thing came, and no more."""
-    from userops._language import t
-    from userops.check._plain import kind_of, plain
+    from userops import t
+    from userops.check.grader import kind_of, plain
 
     for kind, en, zh in _THINGS:
         if isinstance(value, kind):

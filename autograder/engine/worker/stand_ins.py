@@ -85,7 +85,7 @@ def lost(message: str, name: str) -> BaseException:
 
 def _render(error: Any) -> list[str]:
     """What a notebook shows of a learner's error: the learner's own lines, no test."""
-    from userops.check._error import box, not_attempted
+    from userops.check.grader import box, not_attempted
 
     if getattr(error, "__stub__", False):
         return box(not_attempted(), "not_attempted")
@@ -102,7 +102,7 @@ def _render(error: Any) -> list[str]:
 
 
 def _picture(fields: Any) -> Any:
-    from userops.check._axes import Mark, Picture
+    from userops.check.grader import Mark, Picture
 
     def words(value: Any) -> str:
         return str(value)[:2000]
