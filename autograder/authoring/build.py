@@ -21,7 +21,7 @@ from autograder.authoring.chapter import CHAPTER_NAME, SOURCES, Chapter, read_ch
 from autograder.authoring.edition import BadSource, edition, render
 from autograder.authoring.lints.rules import lint
 from autograder.authoring.repository import OUTPUT, chapter_path, chapter_paths, notebook_path
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 

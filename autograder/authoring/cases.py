@@ -222,7 +222,7 @@ def _grade(cell: Cell, chapter: Chapter, names: Namespace) -> Graded:
     from nbgrader.utils import get_partial_grade
 
     from userops import check
-    from userops.check._notebook import unanswered
+    from userops.check.grader import unanswered
 
     check.reset()
     run = run_cell(cell, chapter, names, strict=False)

@@ -14,7 +14,7 @@ from traitlets.config import Config
 
 from autograder.authoring.chapter import CODE_STUB, TEXT_STUB, Chapter
 from autograder.authoring.lints.problem import Problem
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 # A kernel adds its own version to language_info when it saves; a build leaves it out, so that the same

@@ -14,7 +14,7 @@ from autograder.authoring.case_runner import (
 from autograder.authoring.cases import CaseResult, run_chapter, run_untouched
 from autograder.authoring.chapter import read_chapter
 from autograder.authoring.repository import chapter_path, chapter_paths, find_root
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 

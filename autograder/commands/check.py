@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autograder.authoring.repository import repository
 from autograder.notebooks.submissions import language_of_notebook, read_notebook
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from autograder.authoring.repository import repository
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 
 if TYPE_CHECKING:
     pass

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from userops._language import LANGUAGES
+
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 if TYPE_CHECKING:

@@ -25,7 +25,9 @@ def examples() -> Iterator[doctest.DocTest]:
 def failures(example: doctest.DocTest) -> str:
     """Return what a docstring's examples show other than they say, or nothing."""
     said: list[str] = []
-    doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=said.append)
+    doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(
+        example, out=said.append
+    )
     return "".join(said)
 
 

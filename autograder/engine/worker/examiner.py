@@ -57,8 +57,7 @@ from autograder.engine.worker.stand_ins import (
     picture_of,
 )
 from userops import check
-from userops.check._axes import NoPicture
-from userops.check._error import set_quoting
+from userops.check.grader import NoPicture, set_quoting
 from userops.errors import CourseError
 from userops.sql import set_runner
 

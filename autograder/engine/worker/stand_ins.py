@@ -5,8 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import Any, Final, Protocol, cast
 
-from userops.check._axes import Mark, Picture
-from userops.check._error import box, not_attempted
+from userops.check.grader import Mark, Picture, box, not_attempted
 
 KNOWN_ERRORS: Final = {
     name: kind
