@@ -41,9 +41,9 @@ from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from autograder.grading.master import from_edition, from_gradebook
-from autograder.grading.outcomes import normalise_outcome
 from autograder.notebooks.normalize import utf8
 from autograder.notebooks.restore import MasterCell
+from autograder.notebooks.scoring import normalise_outcome
 from autograder.notebooks.submissions import TIMESTAMP, moment
 from userops.errors import CourseError
 

@@ -19,9 +19,10 @@ from typing import Any, Final, Literal
 from nbformat import NotebookNode
 from nbgrader.utils import determine_grade
 
-from autograder.grading.outcomes import Complaint, complaints, normalise_outcome, test_counts
+from autograder.grading.outcomes import Complaint, complaints, test_counts
 from autograder.notebooks.outline import Exercise
 from autograder.notebooks.restore import MasterCell
+from autograder.notebooks.scoring import normalise_outcome
 from userops._language import language, use_language
 
 State = Literal["right", "partly", "not_yet", "not_attempted", "memo", "marked"]

@@ -391,13 +391,13 @@ class Ours:
 
     def _grade(self, names: list[str]) -> None:
         from autograder.grading.batch import _Class
-        from autograder.progress import _no_progress
+        from autograder.progress import no_progress
 
         work = _Class(
             self.repo, self.folder, self.book, self.folder / "submitted", names, True, self.executor, None
         )
         work.outlines = self.outlines
-        with _no_progress(len(names)) as bar:
+        with no_progress(len(names)) as bar:
             work.grade({}, bar)
         if work.report.refused:
             raise SystemExit(str(work.report.refused[0]))

@@ -44,7 +44,7 @@ LIBRARIES: Final = (
 def main() -> None:
     """Run a warm parent; the socket it serves is descriptor ``--control``."""
     parser = argparse.ArgumentParser(prog="python -m autograder.engine.worker.forkserver")
-    parser.add_argument("--role", choices=("student", "examiner"), required=True)
+    parser.add_argument("--role", choices=("student", "examiner", "trial"), required=True)
     parser.add_argument("--control", type=int, required=True)
     args = parser.parse_args()
     with socket.socket(fileno=args.control) as control:
@@ -91,10 +91,12 @@ class ForkServer:
         self.notebook.shell.reset(new_session=True, aggressive=False)
         self.notebook.shell.displayhook.flush()
         if self.role == "student":
-            from autograder.engine.worker import student as role
+            from autograder.engine.worker.student import work
+        elif self.role == "examiner":
+            from autograder.engine.worker.examiner import work
         else:
-            from autograder.engine.worker import examiner as role  # type: ignore[no-redef]
-        self.work = role.work
+            from autograder.engine.worker.trial import work
+        self.work = work
         gc.collect()
         gc.freeze()
         sandbox.remember_size()
