@@ -1,5 +1,5 @@
 # Two commands: `make lab` opens the course, `make test` tests it. Both first make the environment, .venv, from
-# requirements.lock, with nothing on the computer but make and Python 3.11 or newer. `make help` lists the rest.
+# requirements.lock, with nothing on the computer but make and Python 3.11 to 3.13. `make help` lists the rest.
 
 PYTHON ?= python3
 # Further options for the command a target runs: make lab ARGS="ch04 --port 8899", make test ARGS="-k retention".
@@ -11,10 +11,10 @@ READY := $(VENV)/.ready
 USEROPS := $(RUN) autograder.cli
 
 # One thread a process: two test workers on two cores would otherwise fight over them.
-test bench: export OMP_NUM_THREADS = 1
-test bench: export OPENBLAS_NUM_THREADS = 1
+test test-quick bench: export OMP_NUM_THREADS = 1
+test test-quick bench: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help lab lab-zh setup test lint format build bench lock
+.PHONY: help lab lab-zh setup test test-quick test-conda lint format build bench lock
 
 help:
 	@echo "make lab       open the course in JupyterLab, in English"
@@ -24,6 +24,8 @@ help:
 	@echo "make setup     only make the environment (.venv)"
 	@echo "make build     authors: build notebooks/ from solutions/"
 	@echo "make lint      authors: check the code's style;  make format mends it"
+	@echo "make test-quick   a third of the tests, those that another Python or library breaks first;  make test-conda"
+	@echo "               installs environment.yml's list in a fresh environment (from the network)"
 	@echo "make bench     run the benchmarks"
 	@echo "make lock      maintainers: renew requirements.lock and environment.yml"
 	@echo ""
@@ -35,8 +37,21 @@ lab: setup
 lab-zh: setup
 	@$(USEROPS) lab --lang zh $(ARGS)
 
+# Tests that share something costly stay on one of the two workers: tests/conftest.py.
+PYTEST := $(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder
+# What another Python or another release of a library breaks first, and one chapter of them all.
+QUICK := tests/userops tests/autograder/authoring tests/autograder/notebooks tests/autograder/grading/test_gradebook.py \
+	tests/autograder/engine/test_engine_outputs.py tests/chapters/test_chapters.py \
+	-k "not test_chapters or ch01"
+
 test: lint
-	@$(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-quick: setup
+	@$(PYTEST) $(or $(ARGS),$(QUICK))
+
+test-conda: setup
+	@$(RUN) pytest tests/conda_install.py
 
 lint: setup
 	@$(RUN) ruff check --quiet .
@@ -66,6 +81,6 @@ endif
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
-	  echo "set-up: there is no '$(PYTHON)' here: install Python 3.11 or newer from https://www.python.org/downloads/" \
+	  echo "set-up: there is no '$(PYTHON)' here: install Python 3.11, 3.12 or 3.13 from https://www.python.org/downloads/" \
 	       "and run the same command again." >&2; exit 2; }
 	@$(PYTHON) autograder/environment/bootstrap.py

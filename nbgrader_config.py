@@ -4,6 +4,7 @@ An instructor's whole working state lives in the git-ignored folder ``course/``;
 ``USEROPS_COURSE`` names another. ``userops course`` fills it.
 """
 
+import contextlib
 import os
 import sysconfig
 from pathlib import Path
@@ -16,11 +17,9 @@ _root = Path(__file__).resolve().parent
 _course = Path(os.environ.get("USEROPS_COURSE") or _root / "course").resolve()
 _exchange = _course / "exchange"
 # The JupyterLab menus fail with "exchange not found" rather than make the folder themselves.
-try:
+# A read-only checkout can still be read, and validated; nbgrader names the folder when it needs it.
+with contextlib.suppress(OSError):
     _exchange.mkdir(parents=True, exist_ok=True)
-except OSError:
-    # A read-only checkout can still be read, and validated; nbgrader names the folder when it needs it.
-    pass
 
 c.CourseDirectory.root = str(_course)
 c.CourseDirectory.course_id = "userops"

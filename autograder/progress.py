@@ -59,10 +59,10 @@ class Progress:
         if self.bar is not None:
             self.bar.update()
         else:
-            self._say()
+            self._say(at_end=True)
 
     def at(self, done: int, total: int) -> None:
-        """So many of so many are done."""
+        """So many of so many are done; the end is not told, for what was waited for is shown then."""
         if not self.total:
             self.total = total
             self._open()
@@ -71,11 +71,12 @@ class Progress:
             self.bar.n = done
             self.bar.refresh()
         else:
-            self._say()
+            self._say(at_end=False)
 
-    def _say(self) -> None:
+    def _say(self, *, at_end: bool) -> None:
         now = time.monotonic()
-        if self.stream is not None and (self.done == self.total or now - self.said >= PLAIN_EVERY):
+        ended = at_end and self.done == self.total
+        if self.stream is not None and (ended or now - self.said >= PLAIN_EVERY):
             self.said = now
             print(self.line(now - self.started), file=self.stream, flush=True)
 

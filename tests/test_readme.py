@@ -125,6 +125,7 @@ class Console:
             ["bash", "-c", command],
             cwd=self.folder,
             env=self.environment,
+            check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -17,7 +17,7 @@ from userops.check import CheckError, frame
 from userops.errors import CourseError
 
 # Learners' machines and graders differ in cores; the order of rows must not.
-_SETTINGS = {
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "python_enable_replacements": "false",
     "enable_external_access": "false",
@@ -52,8 +52,16 @@ def _reason(error: duckdb.Error) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-# Who runs a learner's query: an autograder hands it to the learner's own process.
-run_query: Callable[..., pd.DataFrame] = ask
+_runner: Callable[..., Any] = ask
+
+
+def set_runner(run: Callable[..., Any]) -> None:
+    """Have learners' queries run by ``run(query, **tables)`` from now on: by an autograder, in the learner's process.
+
+    ``run`` returns and raises what ``ask`` does.
+    """
+    global _runner
+    _runner = run
 
 
 def answer(solution: Any, **tables: pd.DataFrame) -> Any:
@@ -65,12 +73,12 @@ def answer(solution: Any, **tables: pd.DataFrame) -> Any:
     """
     if isinstance(solution, str):
         try:
-            return run_query(solution, **tables)
+            return _runner(solution, **tables)
         except CourseError as error:
             raise CheckError(
                 t(f"Your query does not run. DuckDB says: {error}", f"查询跑不通。DuckDB 说：{error}")
             ) from None
-    if isinstance(solution, Callable):
+    if callable(solution):
         return solution(**tables)
     if isinstance(solution, pd.DataFrame):
         raise CheckError(

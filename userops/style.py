@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn, cast
 
 import matplotlib as mpl
 from cycler import cycler
@@ -13,6 +13,9 @@ from matplotlib import font_manager
 
 FONT_FILE: Final = Path(__file__).parent / "fonts" / "NotoSansCJKsc-GB2312.otf"
 """A subset of Noto Sans CJK SC Regular (SIL OFL 1.1): GB2312 and the signs the course uses."""
+
+FONT_FAMILY: Final = "Userops Sans SC"
+"""The name under which matplotlib knows the bundled font, and no other."""
 
 # Okabe & Ito (2008), "Color Universal Design": told apart with the usual kinds of colour blindness. Yellow is
 # left out (unreadable on white); the order puts the most different ones first.
@@ -34,7 +37,7 @@ DIVERGING: Final = "PuOr"
 
 def use() -> None:
     """Set matplotlib's defaults for this process; the set-up cell of each chapter calls it."""
-    mpl.rcParams.update(settings())
+    mpl.rcParams.update(cast(Any, settings()))  # its type lists every name
 
 
 def settings() -> dict[str, Any]:
@@ -68,11 +71,19 @@ def settings() -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=1)
 def font() -> str:
-    """Register the bundled font by its path and return its family name."""
-    font_manager.fontManager.addfont(str(FONT_FILE))
-    return font_manager.FontProperties(fname=str(FONT_FILE)).get_name()
+    """Register the bundled font by its path, once, and return its family name: ``FONT_FAMILY``.
+
+    The name inside the file is that of the whole font, which many systems have installed; which of the two matplotlib
+    takes would depend on the order of its list. Under a name of its own the bundled one is always meant.
+    """
+    fonts = font_manager.fontManager
+    # Looked up, not remembered: matplotlib makes its list anew when a font it knew was taken off the disk.
+    if all(entry.name != FONT_FAMILY for entry in fonts.ttflist):
+        known = len(fonts.ttflist)
+        fonts.addfont(str(FONT_FILE))  # also forgets which files were found for which names
+        fonts.ttflist[known:] = [replace(fonts.ttflist[known], name=FONT_FAMILY)]
+    return FONT_FAMILY
 
 
 def colour(name: Hashable, among: list[Hashable] | tuple[Hashable, ...] | None = None) -> str:
@@ -88,10 +99,10 @@ def colour(name: Hashable, among: list[Hashable] | tuple[Hashable, ...] | None =
     if among is not None:
         colours = list(PALETTE.values())
         return colours[list(among).index(name) % len(colours)] if name in list(among) else _unknown(name)
-    return PALETTE[name] if name in PALETTE else _unknown(name)  # type: ignore[index]
+    return PALETTE[name] if isinstance(name, str) and name in PALETTE else _unknown(name)
 
 
-def _unknown(name: Hashable) -> str:
+def _unknown(name: Hashable) -> NoReturn:
     raise KeyError(
         f"no colour for {name!r}: use one of {', '.join(PALETTE)}, or pass all categories as `among`"
     )

@@ -1,7 +1,7 @@
 """An author's line to a trial process: run a chapter's cells there, try answers in forks of it, hear what came.
 
 The cells run on the engine's own notebook (``autograder.engine.worker.trial``), which runs submissions too; there
-is no second way to execute a cell. One warm parent serves all of a command's chapters; it is started when the
+is no second way to execute a cell. One fork server serves all of a command's chapters; it is started when the
 first of them runs, and needs no sandbox: what runs is the author's own code.
 """
 
@@ -11,24 +11,38 @@ import atexit
 import contextlib
 import functools
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final
+from typing import Final, overload
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograder.authoring.chapter import Cell, Chapter
-from autograder.engine.coordinator.forkservers import Parent
+from autograder.engine import protocol
+from autograder.engine.coordinator.forkservers import ForkServerProcess
+from autograder.engine.protocol import (
+    A,
+    AnswerEnded,
+    AnswerTried,
+    B,
+    BeginChapter,
+    CellTried,
+    ChapterBegun,
+    Message,
+    TryAnswers,
+    TryCell,
+)
 from autograder.engine.sandbox import MB, Limits
 from autograder.engine.serialization import messages
 from userops.errors import CourseError
 
 LIMITS: Final = Limits()
-WORKERS: Final = min(os.cpu_count() or 1, 4)  # answers tried at a time; each may hold its own copy of large tables
+WORKERS: Final = min(
+    os.cpu_count() or 1, 4
+)  # answers tried at a time; each may hold its own copy of large tables
 
 
 class CellError(CourseError):
@@ -77,10 +91,10 @@ class TrialNotebook:
 
     def __init__(self, chapter: Chapter, lang: str, samples: Sequence[tuple[int, int]] = ()) -> None:
         self.chapter = chapter
-        self._child = _parent().fork(lang)
-        self._child.sock.settimeout(None)
+        self._process = _fork_server().fork(lang)
         self._cell: Cell | None = None
-        self._ask("begin", folder=str(chapter.root), samples=[list(pair) for pair in samples])
+        self._send(BeginChapter(str(chapter.root), [list(pair) for pair in samples]))
+        self._receive(ChapterBegun)
 
     def __enter__(self) -> TrialNotebook:
         return self
@@ -88,9 +102,7 @@ class TrialNotebook:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The forks in which answers are tried are of its group, and end with it.
-        self._child.parent.request({"do": "signal", "pid": -self._child.pid, "signal": signal.SIGKILL})
-        self._child.end()
+        self._process.end()
 
     def run(self, cell: Cell, *, source: str | None = None) -> CellOutcome:
         """Run a cell, whatever comes of it; ``source`` instead of its own text.
@@ -129,59 +141,60 @@ class TrialNotebook:
         """
         self._cell = place
         answers = [[source, *(cell.source for cell in then)] for source in sources]
-        self._send("attempt", answers=answers, count=place.index + 1, workers=WORKERS)
+        self._send(TryAnswers(answers, place.index + 1, WORKERS))
         for _ in sources:
-            told = self._receive()
-            if "ended" in told:
+            told = self._receive(AnswerTried, AnswerEnded)
+            if isinstance(told, AnswerEnded):
                 # As a submission's: its tests find nobody who answers.
-                dead = new_output("error", ename="DeadKernelError", evalue=told["ended"], traceback=[])
-                outcomes = [CellOutcome((dead,), error=told["ended"])] * (1 + len(then))
+                dead = new_output("error", ename="DeadKernelError", evalue=told.reason, traceback=[])
+                outcomes = [CellOutcome((dead,), error=told.reason)] * (1 + len(then))
             else:
-                outcomes = [_outcome(item) for item in told["outcomes"]]
-            yield told["at"], outcomes[0], outcomes[1:]
+                outcomes = [_outcome(protocol.decode(cell, CellTried)) for cell in told.cells]
+            yield told.at, outcomes[0], outcomes[1:]
 
     def _run(self, cell: Cell, source: str, *, strict: bool) -> CellOutcome:
         self._cell = cell
-        return _outcome(self._ask("run", source=source, count=cell.index + 1, strict=strict))
+        self._send(TryCell(source, cell.index + 1, strict))
+        return _outcome(self._receive(CellTried))
 
-    def _ask(self, do: str, **about: Any) -> dict[str, Any]:
-        self._send(do, **about)
-        return self._receive()
-
-    def _send(self, do: str, **about: Any) -> None:
+    def _send(self, message: Message) -> None:
         # A process that is gone is noticed, and told of, where its answer is read.
         with contextlib.suppress(ConnectionError):
-            messages.write_frame(self._child.sock, messages.encode({"do": do, **about}))
+            messages.write_frame(self._process.sock, messages.encode(protocol.encode(message)))
 
-    def _receive(self) -> dict[str, Any]:
+    @overload
+    def _receive(self, one: type[A], /) -> A: ...
+    @overload
+    def _receive(self, one: type[A], other: type[B], /) -> A | B: ...
+    def _receive(self, *expected: type[Message]) -> Message:
         try:
-            return dict(messages.decode(messages.read_frame(self._child.sock, LIMITS.message_mb * MB)))
+            told = messages.decode(messages.read_frame(self._process.sock, LIMITS.message_mb * MB))
         except (EOFError, ConnectionError):
             place = "" if self._cell is None else f"{self._where(self._cell)}, line {self._cell.line}: "
             raise CellError(
                 f"{place}the cell ended its process, or took more than {LIMITS.cell_seconds:g} seconds"
             ) from None
+        return protocol.decode(told, *expected)
 
     def _where(self, cell: Cell) -> str:
         return f"{self.chapter.path.name}, {cell.name}"
 
 
 @functools.cache
-def _parent() -> Parent:
-    """The warm parent of this process's trials."""
-    parent = Parent("trial", LIMITS, confined=False, samples=())
-    parent.wait()
-    atexit.register(parent.close)
-    return parent
+def _fork_server() -> ForkServerProcess:
+    """What this process's trials are forked from."""
+    server = ForkServerProcess("trial", LIMITS, confined=False, samples=())
+    server.wait()
+    atexit.register(server.close)
+    return server
 
 
-def _outcome(told: dict[str, Any]) -> CellOutcome:
-    error = told["error"]
+def _outcome(told: CellTried) -> CellOutcome:
     return CellOutcome(
-        tuple(nbformat.from_dict(output) for output in told["outputs"]),
-        tuple(told["met"]),
-        None if error is None else say(error["name"], error["message"]),
-        0 if error is None else error["line"],
+        tuple(nbformat.from_dict(output) for output in told.outputs),
+        tuple(told.misconceptions_met),
+        None if told.error is None else say(told.error, told.message),
+        told.line,
     )
 
 

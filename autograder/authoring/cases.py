@@ -19,16 +19,16 @@ from nbgrader.utils import determine_grade
 
 from autograder.authoring.case_runner import CellOutcome, TrialNotebook, one_line
 from autograder.authoring.chapter import Cell, Chapter, Exercise, stub
-from autograder.engine.coordinator.plan import plan
+from autograder.engine.coordinator.plan import chapter_plan
 from autograder.notebooks.restore import MasterCell
-from autograder.notebooks.scoring import normalise_outcome
+from autograder.notebooks.scoring import automatic_score
 from userops.errors import CourseError
 
 Role = Literal["reference", "blank", "right", "wrong"]
 
 
 @dataclass(frozen=True)
-class CellGrade:
+class GradedTest:
     """What one test cell gave."""
 
     grade_id: str
@@ -51,7 +51,7 @@ class CaseResult:
     line: int
     expected: float
     wanted: str | None  # the misconception that must be met
-    graded: tuple[CellGrade, ...]
+    graded: tuple[GradedTest, ...]
     error: str | None = None  # what the answer itself raised
 
     @property
@@ -130,7 +130,7 @@ def run_chapter(
     wanted = {exercise.solution.index: exercise for exercise in _wanted(chapter, only)}
     last = max((cell.index for e in wanted.values() for cell in (e.solution, *e.steps)), default=-1)
     tried: dict[int, list[CaseResult]] = {}
-    references: dict[str, CellGrade] = {}
+    references: dict[str, GradedTest] = {}
     with TrialNotebook(chapter, lang, _samples(chapter)) as notebook:
         for cell in chapter.cells:
             if only and cell.index > last:
@@ -151,9 +151,9 @@ def run_chapter(
     return results
 
 
-def run_untouched(chapter: Chapter, lang: str) -> list[CellGrade]:
+def run_untouched(chapter: Chapter, lang: str) -> list[GradedTest]:
     """Run the notebook as released, with no answer in it, on through every error as nbgrader does."""
-    graded: list[CellGrade] = []
+    graded: list[GradedTest] = []
     with TrialNotebook(chapter, lang, _samples(chapter)) as notebook:
         for cell in chapter.cells:
             if cell.kind == "solution":
@@ -195,9 +195,7 @@ def answers(exercise: Exercise) -> list[Answer]:
             found.append(Answer(exercise, "right", case.right, cell, cell.source, expected))
         else:
             wanted = None if case.other else case.wrong
-            found.append(
-                Answer(exercise, "wrong", case.label, cell, cell.source, case.points or 0.0, wanted)
-            )
+            found.append(Answer(exercise, "wrong", case.label, cell, cell.source, case.points or 0.0, wanted))
     return found
 
 
@@ -231,7 +229,7 @@ def _samples(chapter: Chapter) -> tuple[tuple[int, int], ...]:
         MasterCell(cell.grade_id or "", "code", cell.source, grade=cell.kind == "test", locked=True)
         for cell in chapter.of_kind("locked", "test")
     ]
-    return plan(chapter.name, cells).samples
+    return chapter_plan(chapter.name, cells).samples
 
 
 def _try_all(
@@ -253,7 +251,7 @@ def _try_all(
 
 
 def _result(
-    chapter: Chapter, lang: str, answer: Answer, graded: tuple[CellGrade, ...], error: str | None = None
+    chapter: Chapter, lang: str, answer: Answer, graded: tuple[GradedTest, ...], error: str | None = None
 ) -> CaseResult:
     return CaseResult(
         chapter.name,
@@ -269,18 +267,17 @@ def _result(
     )
 
 
-def _grade(cell: Cell, outcome: CellOutcome) -> CellGrade:
+def _grade(cell: Cell, outcome: CellOutcome) -> GradedTest:
     """Give a test cell's points as a submission's are given; where stock nbgrader would give others, say so."""
     node = new_code_cell(cell.source, metadata={"nbgrader": dict(cell.nbgrader or {})})
     node.outputs = [NotebookNode(output) for output in outcome.outputs]
     refused, stock = None, 0.0
     try:
-        stock = determine_grade(node)[0]
-    except ValueError as error:
+        stock = float(determine_grade(node)[0])
+    except (KeyError, ValueError) as error:
         refused = f"nbgrader refuses the last value: {error}"
     shown = next((o["data"]["text/plain"] for o in node.outputs if o.output_type == "execute_result"), None)
-    normalise_outcome(node)
-    points, possible = determine_grade(node)
+    points = automatic_score(node) or 0.0
     failed, noise = outcome.failure, outcome.text("stderr").strip()
     trouble = None
     if failed is None:
@@ -293,7 +290,7 @@ def _grade(cell: Cell, outcome: CellOutcome) -> CellGrade:
         elif stock != points:
             trouble = f"nbgrader would give {stock:g} points, not {points:g}"
     message = failed or noise or outcome.text("stdout").strip()
-    return CellGrade(cell.grade_id or "?", points, possible, message, outcome.misconceptions_met, trouble)
+    return GradedTest(cell.grade_id or "?", points, cell.points, message, outcome.misconceptions_met, trouble)
 
 
 def _is_number(text: str) -> bool:

@@ -13,10 +13,10 @@ import tempfile
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from autograder.authoring.repository import repository
-from autograder.notebooks.submissions import language_of, read_notebook
+from autograder.notebooks.submissions import language_of_notebook, read_notebook
 from autograder.progress import Progress
 from userops._language import LANGUAGES
 from userops.errors import CourseError
@@ -24,7 +24,7 @@ from userops.errors import CourseError
 if TYPE_CHECKING:
     from autograder.feedback.page import Page
 from autograder.authoring.repository import shown
-from autograder.grading.single import Result, check, find_notebook
+from autograder.grading.single import CheckResult, check, find_notebook
 
 EXAMPLE: Final = """\
 examples:
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     repo = repository()
     path, chapter = find_notebook(repo, args.chapter, args.lang)
     notebook = read_notebook(path)
-    lang = language_of(notebook, path) or args.lang or "en"
+    lang = language_of_notebook(notebook, path) or args.lang or "en"
     page_path = args.output or repo.feedback / f"{chapter}.{lang}.html"
     repo.require_tables(chapter)
     _require_writable(page_path)
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 # ------------------------------------------------------------------------------------------ what is shown
 
 
-def _summary(result: Result) -> str:
+def _summary(result: CheckResult) -> str:
     """The result in a few lines for the terminal."""
     from autograder.feedback.page import STATES
 

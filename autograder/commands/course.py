@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from autograder.authoring.repository import repository
-from autograder.grading.course import course_folder, language_of, make_course
+from autograder.grading.course import course_folder, course_language, make_course
 from userops._language import LANGUAGES
 
 EXAMPLE: Final = """\
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Run ``userops course``."""
     repo = repository()
     folder = course_folder(repo, args.course_dir)
-    lang = args.lang or language_of(folder) or "en"
+    lang = args.lang or course_language(folder) or "en"
     made = make_course(repo, folder, lang, args.chapters, replace=args.replace)
     if args.json:
         result = {"course": str(folder), "lang": lang, "chapters": [asdict(chapter) for chapter in made]}

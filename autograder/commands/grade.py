@@ -15,7 +15,7 @@ import sys
 from typing import Final
 
 from autograder.authoring.repository import repository
-from autograder.feedback.writer import Writer
+from autograder.feedback.writer import FeedbackWriter
 from autograder.grading.batch import grade
 from autograder.grading.course import course_folder
 from autograder.progress import Progress
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             "confined": not (args.unconfined or os.environ.get("USEROPS_UNCONFINED")),
             "scheduler": args.scheduler,
         },
-        pages=None if args.no_feedback else lambda coursedir, name: Writer(repo, coursedir, name),
+        pages=None if args.no_feedback else lambda coursedir, name: FeedbackWriter(repo, coursedir, name),
         progress=lambda total: Progress(chapter, total, sys.stderr),
     )
     print(json.dumps(report.as_json(), ensure_ascii=False, indent=1) if args.json else report.summary())

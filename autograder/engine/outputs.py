@@ -53,10 +53,10 @@ def _as_output(item: dict[str, Any]) -> NotebookNode:
     kind = item["output_type"]
     if kind == "stream":
         name = "stderr" if item["name"] == "stderr" else "stdout"
-        return new_output("stream", name=name, text=_text(item["text"]))
+        return _output("stream", name=name, text=_text(item["text"]))
     if kind == "error":
         traceback = [_text(line) for line in item["traceback"][:200]]
-        return new_output(
+        return _output(
             "error",
             ename=_text(item["ename"])[:200],
             evalue=_text(item["evalue"])[:20_000],
@@ -69,7 +69,17 @@ def _as_output(item: dict[str, Any]) -> NotebookNode:
     if kind == "execute_result":
         count = item.get("execution_count")
         extra["execution_count"] = count if isinstance(count, int) else None
-    return new_output(kind, data=data, metadata=metadata, **extra)
+    return _output(kind, data=data, metadata=metadata, **extra)
+
+
+def error_output(name: str, text: str) -> NotebookNode:
+    """An error as a cell's output, for what the engine itself has to say."""
+    return _output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+
+
+def _output(kind: str, **fields: Any) -> NotebookNode:
+    output: NotebookNode = new_output(kind, **fields)
+    return output
 
 
 def _text(value: Any) -> str:
@@ -83,7 +93,8 @@ _PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif"})
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 # What in Markdown or LaTeX makes HTML, a picture, or a link that acts.
 _ACTIVE: Final = re.compile(
-    r"[<\0]|!\[|&#|(?:java|vb)script|data:|\\(?:href|url|style|class|cssId|html|unicode|require)", re.I
+    r"[<\0]|!\[|&#|(?:java|vb)script|data:|\\(?:href|url|style|class|cssId|html|unicode|require)",
+    re.IGNORECASE,
 )
 
 # HTML as pandas and the course write it: tags without scripts, their harmless attributes, the styles of a table.
@@ -99,7 +110,7 @@ _HTML: Final = re.compile(
     rf"|style=\"{_CSS}\"|src=\"data:image/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=]*+\"|alt=\"[^\"<>]*+\"))*+\s*+/?>"
     rf"|<a href=\"https://[\w./#?=&%+~-]*+\"(?: target=\"_blank\")?(?: rel=\"[a-z ]*+\")?>|</a>"
     rf"|<style(?: scoped| type=\"text/css\")?>\s*+(?:(?:\.dataframe|#T_)[\w\s#.,:>-]*+\{{{_CSS}\}}\s*+)*+</style>)*+",
-    re.I,
+    re.IGNORECASE,
 )
 _TAG: Final = re.compile(r"<[^<>]*+>?")
 
@@ -161,7 +172,3 @@ def _sizes(metadata: Any) -> dict[str, Any]:
             if sizes:
                 kept[mime] = sizes
     return kept
-
-
-def _text(value: str) -> str:
-    return value.encode("utf-8", "replace").decode("utf-8")

@@ -1,6 +1,6 @@
-"""The walls around a learner's code: what the warm parent may see, and what each forked child loses on top.
+"""The walls around a learner's code: what the fork server may see, and what each forked child loses on top.
 
-Two walls, one inside the other. bubblewrap starts a warm parent in which there is no network, nothing of the
+Two walls, one inside the other. bubblewrap starts a fork server in which there is no network, nothing of the
 host's files but the interpreter, the libraries and the course's data (read-only), no other processes, and a clean
 environment. Each child that it forks then shuts itself in further (:func:`confine`): its own process namespace
 without a ``/proc``, its own empty temporary folder, limits, no capabilities, and a filter of system calls that
@@ -50,7 +50,7 @@ class Limits:
         cell_seconds: wall clock of one cell, or of one test with all its calls.
         submission_seconds: wall clock of the whole submission.
         cpu_seconds: processor time of one process.
-        memory_mb: memory beyond what the warm parent already holds.
+        memory_mb: memory beyond what the fork server already holds.
         file_mb: the largest file, and all temporary files together.
         message_mb: the largest value a process may hand over.
         characters: text a cell may print before the rest is left out.
@@ -93,7 +93,7 @@ def require(confined: bool) -> None:
     Raises:
         CourseError: submissions cannot be confined on this machine.
     """
-    # Not above: a warm parent makes its shell before anything imports pandas.
+    # Not above: a fork server makes its shell before anything imports pandas.
     from userops.errors import CourseError
 
     if confined and (reason := missing()) is not None:
@@ -105,7 +105,7 @@ def require(confined: bool) -> None:
 
 def _namespaces() -> list[str]:
     # User 0 inside is the caller outside: with another number bubblewrap would nest two user namespaces, and
-    # the warm parent could not make a child's own.
+    # the fork server could not make a child's own.
     return [
         str(shutil.which("bwrap")), "--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0",
         "--cap-add", "ALL", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "grader",
@@ -198,7 +198,7 @@ def confine(limits: Limits, keep: Iterable[int]) -> None:
     checked(libc.unshare(_NEWNS | _NEWIPC | _NEWUTS), "unshare")
     checked(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "mount")
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-    # The parent's /proc shows the parent: a new one shows this process alone (some libraries ask for their maps).
+    # The fork server's /proc shows the fork server: a new one shows this process alone (some libraries ask for their maps).
     # Read-only: the settings under /proc/sys are the host's, and root may write them without any capability.
     checked(libc.mount(b"proc", b"/proc", b"proc", flags | _MS_RDONLY, None), "mount /proc")
     for place, size in ((_STAGE, limits.file_mb), (Path("/dev/shm"), 16)):
@@ -214,7 +214,7 @@ def confine(limits: Limits, keep: Iterable[int]) -> None:
     os.chdir(WORK)
     only(keep)
     _limit(limits)
-    # Counted in the outer wall's user namespace. It does not bind root: see ``driver``, which waits.
+    # Counted in the outer wall's user namespace. It does not bind root: see ``coordinator.processes``, which waits.
     resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
     _drop_capabilities(libc)
     filter_calls(libc)
@@ -255,7 +255,7 @@ _size: int = 0
 
 
 def remember_size() -> None:
-    """Note the warm parent's size, by which a child's memory is limited (a child has no /proc to ask)."""
+    """Note the fork server's size, by which a child's memory is limited (a child has no /proc to ask)."""
     global _size
     if sys.platform == "linux":
         _size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()

@@ -1,7 +1,8 @@
 """Make the course's environment, ``.venv``, from the lock file; ``make`` runs this before anything else.
 
 It is started by whatever ``python3`` the computer has, before anything is installed: standard library only, and no
-syntax newer than Python 3.6, so that an old Python gets as far as saying that it is too old.
+syntax newer than Python 3.6, so that an old Python gets as far as saying that it is too old. A Python newer than those
+the lock was resolved and tried with is refused in the same way.
 
 A finished environment carries a stamp: the folder and the lock it was made for. Without a stamp, with another
 folder's or another lock's, it is made anew from scratch, so an interrupted set-up is never built upon.
@@ -16,8 +17,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+# What `requires-python` in pyproject.toml says: the first and the last that will do.
 OLDEST = (3, 11)
-NEWER_NAMES = ("python3.11", "python3.12", "python3.13", "python3.14", "python3.15", "python")
+NEWEST = (3, 13)
+OTHER_NAMES = ("python3.13", "python3.12", "python3.11", "python3", "python")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -44,26 +47,30 @@ def find_python(
     which: "Callable[[str], str | None]" = shutil.which,
     works: "Callable[[str], bool] | None" = None,
 ) -> str:
-    """Return the path of a Python that is new enough: this one, else the first found by its name.
+    """Return the path of a Python that the course runs on: this one, else the first found by its name.
 
     ``works(path)`` says whether the program at ``path`` is one; tests replace it.
     """
-    if version >= OLDEST:
+    if OLDEST <= version <= NEWEST:
         return sys.executable
-    for name in NEWER_NAMES:
+    for name in OTHER_NAMES:
         path = which(name)
-        if path and (works or _new_enough)(path):
+        if path and (works or _will_do)(path):
             return path
     raise SetUpError(
-        "this is Python {}.{}, and the course needs {}.{} or newer: install one from "
-        "https://www.python.org/downloads/ (or name one: make PYTHON=/path/to/python3.11 ...).".format(
-            *version, *OLDEST
+        "this is Python {}.{}, and the course needs {}.{} to {}.{}{}: install one of them from "
+        "https://www.python.org/downloads/ (or name one: make PYTHON=/path/to/python{}.{} ...).".format(
+            *version,
+            *OLDEST,
+            *NEWEST,
+            "" if version < OLDEST else " (its libraries were not yet tried on a newer one)",
+            *OLDEST,
         )
     )
 
 
-def _new_enough(path: str) -> bool:
-    question = f"import sys; sys.exit(sys.version_info[:2] < {OLDEST!r})"
+def _will_do(path: str) -> bool:
+    question = f"import sys; sys.exit(not {OLDEST!r} <= sys.version_info[:2] <= {NEWEST!r})"
     return _quietly([path, "-c", question])
 
 
@@ -119,7 +126,10 @@ def create(venv: Path, interpreter: str) -> None:
         )
     print(f"Making the course's own Python environment in {venv} (once; a few minutes) ...", flush=True)
     done = subprocess.run(
-        [interpreter, "-m", "venv", "--clear", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [interpreter, "-m", "venv", "--clear", str(venv)],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     if done.returncode:
         raise SetUpError(
@@ -148,6 +158,7 @@ def _pip(python: Path, arguments: "list[str]", what: str, total: int = 0) -> Non
     )
     said = []
     seen = 0
+    assert process.stdout is not None
     with process.stdout as lines:
         for raw in lines:
             line = raw.decode("utf-8", "replace").rstrip()
@@ -180,9 +191,10 @@ def _compile(root: Path, python: Path) -> None:
 def _quietly(command: "list[str]") -> bool:
     """Run ``command`` without a word; whether it succeeded."""
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
         return False
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

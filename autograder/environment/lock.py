@@ -8,20 +8,20 @@ part. ``make lock`` renews both.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from autograder.environment.bootstrap import NEWEST, OLDEST, ROOT
 from userops.errors import CourseError
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-PYTHON: Final = "3.11"
+PYTHON: Final = "{}.{}".format(*OLDEST)
 
 _COMPILE: Final = (
     "-m uv pip compile --quiet --universal --fork-strategy fewest --no-annotate --no-emit-index-url --no-emit-find-links "
@@ -48,6 +48,27 @@ def locked(text: str) -> list[Requirement]:
     """
     lines = (line.split(" \\")[0].strip() for line in text.splitlines())
     return [Requirement(line) for line in lines if line and not line.startswith(("#", "--"))]
+
+
+def for_our_pythons(text: str) -> str:
+    """Return a lock file's text without the pins that only a Python newer than the course's would install.
+
+    uv heeds the lower bound of ``requires-python`` only, and resolves for Pythons that do not exist yet.
+    """
+    head, *pins = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)
+    return head + "".join(pin for pin in pins if _is_ours(locked(pin)[0]))
+
+
+def _is_ours(pin: Requirement) -> bool:
+    if pin.marker is None or "python" not in str(pin.marker):
+        return True
+    computers = ({"os_name": "posix", "sys_platform": "linux"}, {"os_name": "nt", "sys_platform": "win32"})
+    versions = [f"{OLDEST[0]}.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
+    return any(
+        pin.marker.evaluate({"python_version": version, "python_full_version": f"{version}.0", **computer})
+        for version in versions
+        for computer in computers
+    )
 
 
 def render(pins: Iterable[Requirement]) -> str:
@@ -86,7 +107,12 @@ def needed_here(project: str = "userops") -> set[str]:
 
 def _uv(arguments: Iterable[str]) -> str:
     done = subprocess.run(
-        [sys.executable, *_COMPILE, *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+        [sys.executable, *_COMPILE, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        text=True,
+        encoding="utf-8",
     )
     if done.returncode:
         raise CourseError(f"uv could not resolve the dependencies; it said:\n{done.stderr.strip()}")
@@ -111,7 +137,9 @@ def renew(*, upgrade: bool) -> None:
             "requirements.lock",
         ]
     )
-    runtime = _uv(["--no-header", "--constraints", "requirements.lock"])
+    lock = ROOT / "requirements.lock"
+    lock.write_text(for_our_pythons(lock.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    runtime = for_our_pythons(_uv(["--no-header", "--constraints", "requirements.lock"]))
     (ROOT / "environment.yml").write_text(render(locked(runtime)), encoding="utf-8", newline="\n")
 
 

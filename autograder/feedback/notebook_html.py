@@ -18,8 +18,9 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.feedback.safe_html import learner_html, plain, table_html
-from autograder.grading.marks import LONGEST, says, spoken
-from autograder.grading.outcomes import HIDDEN_NOTE, complaints, test_counts
+from autograder.grading.check_messages import says, spoken
+from autograder.grading.marks import LONGEST
+from autograder.grading.outcomes import complaints, is_test, test_counts, visible_source
 from autograder.notebooks.restore import without_hidden
 
 MOST_TEXT: Final = 20_000  # characters of one output
@@ -48,17 +49,17 @@ def notebook_html(notebook: NotebookNode, lang: str, prose: frozenset[str] = fro
         lang: ``"en"`` or ``"zh"``.
         prose: the chapter's own Markdown cells, of which only headings are shown.
     """
-    return Markup("\n").join(_Writer(notebook, lang).cells(prose))
+    return Markup("\n").join(_CellRenderer(notebook, lang).cells(prose))
 
 
-class _Writer:
-    """Writes the cells of one notebook."""
+class _CellRenderer:
+    """Renders the cells of one notebook."""
 
     def __init__(self, notebook: NotebookNode, lang: str) -> None:
         self.notebook, self.lang = notebook, lang
         self.word = {key: texts[lang == "zh"] for key, texts in WORDS.items()}
         self.tests = test_counts(notebook)
-        self.hidden = _hidden_lines(tuple(c.source for c in notebook.cells if _is_test(c)))
+        self.hidden = _hidden_lines(tuple(c.source for c in notebook.cells if is_test(c)))
 
     def cells(self, prose: frozenset[str]) -> Iterator[Markup]:
         for cell in self.notebook.cells:
@@ -77,8 +78,8 @@ class _Writer:
 
     def _code(self, cell: NotebookNode) -> Markup:
         source, outputs = cell.source, self._outputs(cell)
-        if _is_test(cell) and (visible := without_hidden(source)) != source:
-            source, outputs = f"{visible.rstrip()}\n{HIDDEN_NOTE}".lstrip(), self._said(cell)
+        if is_test(cell) and (visible := visible_source(source)) != source:
+            source, outputs = visible, self._said(cell)
         count = Markup('<p class="soft">In [{}]</p>').format(cell.execution_count or " ")
         code = Markup('<pre class="code"><code>{}</code></pre>').format(plain(source))
         return Markup('<div class="cell">{}{}{}</div>').format(count, code, Markup("").join(outputs))
@@ -155,11 +156,6 @@ class _Writer:
     def _reveals(self, text: str) -> bool:
         """Whether a line of a hidden test stands in a text: a second line of defence."""
         return any(line in text for line in self.hidden)
-
-
-def _is_test(cell: NotebookNode) -> bool:
-    meta = cell.metadata.get("nbgrader", {})
-    return bool(cell.cell_type == "code" and meta.get("grade") and not meta.get("solution"))
 
 
 @functools.lru_cache(maxsize=8)

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from autograder.feedback.safe_html import chapter_html, learner_html, plain
 from autograder.grading.marks import Marks
-from autograder.grading.single import Result
+from autograder.grading.single import CheckResult
 from autograder.notebooks.outline import Outline
 from autograder.notebooks.restore import Change
 
@@ -111,7 +111,7 @@ CHANGES: Final = {
 
 
 @dataclass(frozen=True)
-class Graded:
+class ClassDetails:
     """What a class page has more than a self-learner's.
 
     Attributes:
@@ -133,7 +133,7 @@ class Graded:
 class Page:
     """What a feedback page is made of.
 
-    ``notebook`` is the path as shown to the learner; ``when`` a moment in words; ``graded`` makes it a class page.
+    ``notebook`` is the path as shown to the learner; ``when`` a moment in words; ``of_class`` makes it a class page.
     """
 
     chapter: str
@@ -143,16 +143,16 @@ class Page:
     outline: Outline
     marks: Marks
     changes: Sequence[Change] = ()
-    graded: Graded | None = None
+    of_class: ClassDetails | None = None
 
 
-def page_of(result: Result, notebook: str) -> Page:
+def page_of(result: CheckResult, notebook: str) -> Page:
     """The page of a self-learner's result; ``notebook`` is the path to show."""
     return Page(
         chapter=result.chapter,
         lang=result.lang,
         notebook=notebook,
-        when=f"{datetime.now():%Y-%m-%d %H:%M}",
+        when=f"{datetime.now().astimezone():%Y-%m-%d %H:%M}",
         outline=result.outline,
         marks=result.marks,
         changes=result.changes,
@@ -162,12 +162,12 @@ def page_of(result: Result, notebook: str) -> Page:
 def render(page: Page) -> str:
     """Return the page as HTML."""
     choose = 1 if page.lang == "zh" else 0
-    words = {**WORDS, **CLASS_WORDS} if page.graded else WORDS
-    states = CLASS_STATES if page.graded else STATES
+    words = {**WORDS, **CLASS_WORDS} if page.of_class else WORDS
+    states = CLASS_STATES if page.of_class else STATES
     return _template().render(
         page=page,
         html_lang="zh-CN" if page.lang == "zh" else "en",
-        points_in_all=page.marks.points - (page.graded.penalty if page.graded else 0.0),
+        points_in_all=page.marks.points - (page.of_class.penalty if page.of_class else 0.0),
         word={key: texts[choose] for key, texts in words.items()},
         states={key: (symbol, *texts)[choose + 1] for key, (symbol, *texts) in states.items()},
         symbols={key: symbol for key, (symbol, *_) in states.items()},

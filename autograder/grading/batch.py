@@ -4,6 +4,9 @@ Reads course/submitted/<student>/<chapter>/, writes course/autograded/ and the g
 formgrader, nbgrader's feedback and its export read. A submission that was graded before and has not changed
 is left alone; one that cannot be graded is refused with a sentence, keeps the grade of the student's last
 good submission, and stops nobody else. Stopped in the middle, run the same command again.
+
+``HandIns`` makes a job of what was handed in, ``ClassRun`` leads the jobs through the executor and says who is
+refused, ``Recorder`` writes down what came of them.
 """
 
 from __future__ import annotations
@@ -11,118 +14,40 @@ from __future__ import annotations
 import contextlib
 import importlib
 import itertools
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from autograder.authoring.chapter import read_chapter
-from autograder.authoring.edition import edition
+from nbgrader.coursedir import CourseDirectory
+
 from autograder.authoring.repository import Repository
-from autograder.grading.course import language_of, nbgrader_settings
-from autograder.notebooks.submissions import Submission, language_of_notebook, read_submission, students
+from autograder.grading.class_report import ClassReport, RefusedSubmission
+from autograder.grading.course import course_language, nbgrader_settings
+from autograder.grading.database_errors import GradingStoppedError
+from autograder.grading.gradebook import ChapterGradebook, GradedSubmission
+from autograder.grading.marks import comments, mark
+from autograder.notebooks.outline import Exercise, outline
+from autograder.notebooks.restore import Change, restore
+from autograder.notebooks.submissions import (
+    Submission,
+    language_of_notebook,
+    moment,
+    read_submission,
+    students,
+)
+from autograder.progress import Progress, no_progress
 from userops.errors import CourseError
-
-if TYPE_CHECKING:
-    from nbgrader.coursedir import CourseDirectory
-
-    from autograder.grading.gradebook import Book
-    from autograder.notebooks.outline import Outline
-    from autograder.notebooks.restore import Change
-from autograder.progress import Progress, duration, no_progress
-
-# ------------------------------------------------------------------------------------------ results
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A submission that was not graded, and why; ``kept`` if the grade of an earlier one stays."""
-
-    student: str
-    reason: str
-    kept: bool
-
-
-@dataclass
-class Report:
-    """What became of a class.
-
-    Attributes:
-        graded: points of those graded now, by student.
-        unchanged: those graded before.
-        notes: what the instructor should know, by student.
-        points: everybody's points by the gradebook, of those graded now or before.
-        possible, by_hand: the most a student can earn by tests, and from a reader.
-        seconds: how long it took.
-    """
-
-    chapter: str
-    folder: Path
-    graded: dict[str, float] = field(default_factory=dict)
-    unchanged: list[str] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    notes: dict[str, list[str]] = field(default_factory=dict)
-    points: dict[str, float] = field(default_factory=dict)
-    possible: float = 0.0
-    by_hand: float = 0.0
-    seconds: float = 0.0
-
-    @property
-    def median(self) -> float | None:
-        """The median of the points of everybody who has been graded."""
-        return statistics.median(self.points.values()) if self.points else None
-
-    @property
-    def number(self) -> int:
-        """How many students there are."""
-        return len(self.graded) + len(self.unchanged) + len(self.refused)
-
-    def as_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
-        return {
-            "chapter": self.chapter,
-            "course": str(self.folder),
-            "students": self.number,
-            "graded": dict(sorted(self.graded.items())),
-            "unchanged": sorted(self.unchanged),
-            "refused": [asdict(refused) for refused in self.refused],
-            "notes": dict(sorted(self.notes.items())),
-            "median": self.median,
-            "possible": self.possible,
-            "by_hand": self.by_hand,
-            "seconds": round(self.seconds, 1),
-        }
-
-    def summary(self) -> str:
-        """The report for a terminal."""
-        lines = [
-            f"{self.chapter}: {self.number} student{'s' if self.number != 1 else ''}, {len(self.graded)} graded, "
-            f"{len(self.unchanged)} unchanged, {len(self.refused)} refused  ({duration(self.seconds)})"
-        ]
-        if self.median is not None:
-            lines.append(
-                f"median {self.median:g} of {self.possible:g} points"
-                + (f" ({self.by_hand:g} more for a reader to give)" if self.by_hand else "")
-            )
-        for student, notes in sorted(self.notes.items()):
-            lines += [f"  {_shown(student)}: {note}" for note in notes]
-        for refused in self.refused:
-            stays = " (The grade of an earlier submission stays.)" if refused.kept else ""
-            lines.append(f"  refused  {_shown(refused.student)}: {refused.reason}{stays}")
-        return "\n".join(lines)
 
 
 class Pages(Protocol):
-    """What writes feedback pages (``autograder.feedback.writer.Writer``)."""
+    """What writes feedback pages (``autograder.feedback.writer.FeedbackWriter``)."""
 
     def write(self, student: str) -> object:
         """Write one student's page, from what stands in the gradebook and in ``autograded/``."""
-
-
-# ------------------------------------------------------------------------------------------ the work
 
 
 def grade(
@@ -136,7 +61,7 @@ def grade(
     executor: Any = None,
     pages: Callable[[CourseDirectory, str], AbstractContextManager[Pages]] | None = None,
     progress: Callable[[int], Progress] | None = None,
-) -> Report:
+) -> ClassReport:
     """Grade a chapter for a class.
 
     Args:
@@ -146,18 +71,14 @@ def grade(
         wanted: students; all who handed in, by default.
         force: grade also what has not changed.
         options: for the executor's ``Engine``.
-        executor: what offers ``plan``, ``Job`` and ``Engine``; ``autograder.engine`` by default.
+        executor: what offers ``chapter_plan``, ``Job`` and ``Engine``; ``autograder.engine`` by default.
         pages: makes the writer of everybody's feedback pages, of nbgrader's folders and a chapter.
         progress: makes a progress bar for so many submissions.
 
     Raises:
         CourseError: no course, no gradebook, nobody handed in, tables are missing.
-        GradingStopped: the database or the disk gave up; what was graded so far is kept.
+        GradingStoppedError: the database or the disk gave up; what was graded so far is kept.
     """
-    from nbgrader.coursedir import CourseDirectory
-
-    from autograder.grading.gradebook import Book
-
     started = time.monotonic()
     repo.require_tables(chapter)
     with nbgrader_settings(repo, folder) as config:
@@ -165,17 +86,19 @@ def grade(
         submitted = Path(coursedir.root) / coursedir.submitted_directory
         names = _without(students(submitted, chapter, wanted), coursedir.student_id_exclude)
         with contextlib.ExitStack() as stack:
-            book = stack.enter_context(Book(coursedir, config, chapter))
+            gradebook = stack.enter_context(ChapterGradebook(coursedir, config, chapter))
             writer = stack.enter_context(pages(coursedir, chapter)) if pages else None
             executor = executor or importlib.import_module("autograder.engine")
-            work = _Class(repo, folder, book, submitted, names, force, executor, writer)
+            # Which cells make up an exercise is the same in every language.
+            recorder = Recorder(gradebook, outline(gradebook.master).exercises, writer)
+            run = ClassRun(HandIns(gradebook, submitted, executor, force=force), recorder, executor, folder)
             with (progress or no_progress)(len(names)) as bar:
-                work.grade(options or {}, bar)
-            report = work.report
+                run.grade(names, options or {}, bar)
+            report = run.report
             there = {*report.graded, *report.unchanged}
-            report.points = {name: points for name, points in book.points().items() if name in there}
-            report.by_hand = sum(c.points for c in book.master_cells if c.grade and c.solution)
-            report.possible = sum(c.points for c in book.master_cells if c.grade) - report.by_hand
+            report.points = {name: points for name, points in gradebook.points().items() if name in there}
+            report.by_hand = sum(c.points for c in gradebook.master_cells if c.grade and c.solution)
+            report.possible = sum(c.points for c in gradebook.master_cells if c.grade) - report.by_hand
     report.refused.sort(key=lambda refused: refused.student)
     report.seconds = time.monotonic() - started
     return report
@@ -186,8 +109,11 @@ def _without(names: list[str], excluded: str) -> list[str]:
     return [name for name in names if name not in excluded.split(",")]
 
 
-@dataclass
-class _Handed:
+# ------------------------------------------------------------------------------------------ before the run
+
+
+@dataclass(frozen=True)
+class HandIn:
     """A submission on its way: what is remembered of it while it runs."""
 
     submission: Submission
@@ -196,36 +122,118 @@ class _Handed:
     changes: tuple[Change, ...]
 
 
-class _Class:
-    """A class on its way through the executor: hand-ins become jobs as the executor asks for them, results rows."""
+class HandIns:
+    """Reads and restores what was handed in, and knows what has been graded before.
+
+    Args:
+        gradebook: the chapter's, open.
+        submitted: the course's folder of submissions.
+        executor: its ``VERSION`` is part of what a grade depends on.
+        force: take nothing for graded.
+    """
 
     def __init__(
-        self,
-        repo: Repository,
-        folder: Path,
-        book: Book,
-        submitted: Path,
-        names: Sequence[str],
-        force: bool,
-        executor: Any,
-        pages: Pages | None,
+        self, gradebook: ChapterGradebook, submitted: Path, executor: Any, *, force: bool = False
     ) -> None:
-        self.repo, self.folder, self.book, self.submitted = repo, folder, book, submitted
-        self.names, self.force, self.executor, self.pages = names, force, executor, pages
-        self.report = Report(book.chapter, folder)
-        self.lang = language_of(folder) or "en"
-        self.cells = frozenset(cell.grade_id for cell in book.master_cells)
+        self.gradebook, self.submitted = gradebook, submitted
         self.version = str(getattr(executor, "VERSION", ""))
-        self.done = {} if force else book.done()
-        self.running: dict[str, _Handed] = {}
-        self.outlines: dict[str, Outline] = {}
+        self.lang = course_language(gradebook.root) or "en"
+        self.cells = frozenset(cell.grade_id for cell in gradebook.master_cells)
+        self.done: dict[str, datetime | None] = {} if force else gradebook.done()
 
-    def grade(self, options: dict[str, Any], bar: Progress) -> None:
-        """Run everything; the executor is started only if there is anything to run."""
-        jobs = self._jobs(bar)
+    def read(self, student: str) -> HandIn | None:
+        """Read and restore one submission; None if it has been graded before.
+
+        Raises:
+            CourseError: why it cannot be graded.
+        """
+        chapter = self.gradebook.chapter
+        submission = read_submission(self.submitted, student, chapter, self.cells)
+        digest = self.gradebook.digest(submission.data, self.version)
+        in_database = self.done.get(student) == moment(submission.when)
+        if in_database and self.gradebook.files.is_graded(student, submission.when, digest):
+            return None
+        lang = language_of_notebook(submission.notebook) or self.lang
+        changes = tuple(restore(submission.notebook, self.gradebook.master_cells))
+        return HandIn(submission, digest, lang, changes)
+
+
+# ------------------------------------------------------------------------------------------ after the run
+
+
+class Recorder:
+    """Judges what the executor made of a submission, and writes it down: the grade, then the feedback page.
+
+    Args:
+        gradebook: the chapter's, open.
+        exercises: what the chapter asks.
+        pages: the writer of feedback pages, if there are to be any.
+    """
+
+    def __init__(
+        self, gradebook: ChapterGradebook, exercises: Sequence[Exercise], pages: Pages | None
+    ) -> None:
+        self.gradebook, self.exercises, self.pages = gradebook, exercises, pages
+
+    def grade(self, hand_in: HandIn, ran: Any) -> float:
+        """Write one submission's grade down; return its points.
+
+        Raises:
+            CourseError: it cannot be written down; nothing of it was.
+            GradingStoppedError: nothing can be written any more.
+        """
+        cells, lang = self.gradebook.master_cells, hand_in.lang
+        marks = mark(ran.notebook, self.exercises, cells, lang, misconceptions_met=ran.misconceptions_met)
+        return self.gradebook.save(
+            GradedSubmission(
+                student=hand_in.submission.student,
+                notebook=ran.notebook,
+                when=hand_in.submission.when,
+                digest=hand_in.digest,
+                lang=lang,
+                comments=comments(marks, ran.notebook, cells),
+                misconceptions_met=ran.misconceptions_met,
+                changes=[(change.what, change.grade_id) for change in hand_in.changes],
+            )
+        )
+
+    def page(self, student: str) -> str | None:
+        """Make the student's feedback page; return what went wrong, for the page can be made again any time."""
+        if self.pages is None:
+            return None
+        try:
+            self.pages.write(student)
+        except CourseError as error:
+            return str(error)
+        except Exception as error:  # what nobody thought of costs this page alone
+            return f"no feedback page could be made ({type(error).__name__}: {error})."
+        return None
+
+
+# ------------------------------------------------------------------------------------------ the run
+
+
+class ClassRun:
+    """A class on its way through the executor: hand-ins become jobs as it asks for them, its results rows.
+
+    Args:
+        hand_ins, recorder: what stands before and behind the executor.
+        executor: what offers ``plan``, ``Job`` and ``Engine``.
+        folder: the course's folder, as the report names it.
+    """
+
+    def __init__(self, hand_ins: HandIns, recorder: Recorder, executor: Any, folder: Path) -> None:
+        self.hand_ins, self.recorder, self.executor = hand_ins, recorder, executor
+        self.gradebook = recorder.gradebook
+        self.report = ClassReport(self.gradebook.chapter, folder)
+        self.running: dict[str, HandIn] = {}
+
+    def grade(self, names: Sequence[str], options: dict[str, Any], bar: Progress) -> None:
+        """Run these students' submissions; the executor is started only if there is anything to run."""
+        jobs = self._jobs(names, bar)
         first = next(jobs, None)
         if first is not None:
-            plan = self.executor.plan(self.book.chapter, self.book.master_cells)
+            plan = self.executor.chapter_plan(self.gradebook.chapter, self.gradebook.master_cells)
             with self.executor.Engine(**options) as engine:
                 for ran in engine.run(plan, itertools.chain([first], jobs)):
                     self._finish(ran)
@@ -234,11 +242,12 @@ class _Class:
             self._refuse(student, "its run ended without a result: grade it again.")
             bar.step()
 
-    def _jobs(self, bar: Progress) -> Iterator[Any]:
+    def _jobs(self, names: Sequence[str], bar: Progress) -> Iterator[Any]:
         """The submissions that must run, one by one: a class of 100,000 is never in memory together."""
-        for student in self.names:
+        for student in names:
             try:
-                job = self._job(student)
+                hand_in = self.hand_ins.read(student)
+                job = self._job(student, hand_in) if hand_in is not None else None
             except CourseError as error:
                 self._refuse(student, str(error))
             except Exception as error:  # what nobody thought of costs its own submission alone
@@ -251,97 +260,35 @@ class _Class:
                 self._page(student)  # a person may have given points since, or a run ended before it was made
             bar.step()
 
-    def _job(self, student: str) -> Any:
-        """Read and restore one submission; None if it has been graded before."""
-        from autograder.notebooks.restore import restore
-        from autograder.notebooks.submissions import moment
-
-        submission = read_submission(self.submitted, student, self.book.chapter, self.cells)
-        name = self.book.digest(submission.data, self.version)
-        if self.done.get(student) == moment(submission.when) and self.book.is_graded(
-            student, submission.when, name
-        ):
-            return None
-        lang = language_of_notebook(submission.notebook) or self.lang
-        changes = tuple(restore(submission.notebook, self.book.master_cells))
-        self._note(student, *submission.notes)
-        self.running[student] = _Handed(submission, name, lang, changes)
-        return self.executor.Job(key=student, notebook=submission.notebook, lang=lang)
+    def _job(self, student: str, hand_in: HandIn) -> Any:
+        self.report.note(student, *hand_in.submission.notes)
+        self.running[student] = hand_in
+        return self.executor.Job(key=student, notebook=hand_in.submission.notebook, lang=hand_in.lang)
 
     def _finish(self, ran: Any) -> None:
         """Write down what a submission came to."""
-        from autograder.grading.database_errors import GradingStopped
-
-        handed = self.running.pop(ran.key)
+        student = ran.key
+        hand_in = self.running.pop(student)
         if ran.trouble:
-            self._refuse(ran.key, ran.trouble)
+            self._refuse(student, ran.trouble)
             return
         try:
-            self._write(ran, handed)
-        except GradingStopped:
+            self.report.graded[student] = self.recorder.grade(hand_in, ran)
+            self.report.note(student, *ran.notes)
+            self._page(student)
+        except GradingStoppedError:
             raise
         except CourseError as error:
-            self._refuse(ran.key, str(error))
+            self._refuse(student, str(error))
         except Exception as error:  # as above
-            self._refuse(ran.key, f"its result could not be read ({type(error).__name__}: {error}).")
-
-    def _write(self, ran: Any, handed: _Handed) -> None:
-        from autograder.grading.gradebook import Result, comments
-        from autograder.grading.marks import mark
-
-        student, lang, master_cells = ran.key, handed.lang, self.book.master_cells
-        asked = self._outline(lang)
-        marks = mark(
-            ran.notebook, asked.exercises, master_cells, lang, misconceptions_met=ran.misconceptions_met
-        )
-        self.report.graded[student] = self.book.save(
-            Result(
-                student=student,
-                notebook=ran.notebook,
-                when=handed.submission.when,
-                digest=handed.digest,
-                lang=lang,
-                comments=comments(marks, ran.notebook, master_cells),
-                misconceptions_met=ran.misconceptions_met,
-                changes=[(change.what, change.grade_id) for change in handed.changes],
-            )
-        )
-        self._note(student, *ran.notes)
-        self._page(student)
+            self._refuse(student, f"its result could not be read ({type(error).__name__}: {error}).")
 
     def _page(self, student: str) -> None:
-        """Make the student's feedback page; the grade stands whatever comes of it, the page can be made again."""
-        if self.pages is not None:
-            try:
-                self.pages.write(student)
-            except CourseError as error:
-                self._note(student, str(error))
-            except Exception as error:  # as above
-                self._note(student, f"no feedback page could be made ({type(error).__name__}: {error}).")
-
-    def _note(self, student: str, *notes: str) -> None:
-        if notes:
-            self.report.notes.setdefault(student, []).extend(notes)
-
-    def _outline(self, lang: str) -> Outline:
-        """What the chapter asks, in a language: from its source, if that still is what the course grades by."""
-        from autograder.grading.master import from_edition
-        from autograder.notebooks.outline import outline
-
-        if lang not in self.outlines:
-            master = self.book.master
-            if lang != master.metadata.get("userops", {}).get("lang"):
-                own = edition(read_chapter(self.repo.source(self.book.chapter)), lang, release=False)
-                if {cell.grade_id for cell in from_edition(own)} == self.cells:
-                    master = own
-            self.outlines[lang] = outline(master)
-        return self.outlines[lang]
+        trouble = self.recorder.page(student)
+        if trouble is not None:
+            self.report.note(student, trouble)
 
     def _refuse(self, student: str, reason: str) -> None:
         self.running.pop(student, None)
-        self.report.refused.append(Refused(student, reason, self.book.has_result(student)))
-
-
-def _shown(student: str) -> str:
-    """A student's id as it can stand in a line, whatever is in it."""
-    return student if student.isprintable() else ascii(student)[1:-1]
+        kept = self.gradebook.files.has_result(student)
+        self.report.refused.append(RefusedSubmission(student, reason, kept))

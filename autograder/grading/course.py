@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from autograder.authoring.chapter import read_chapter
 from autograder.authoring.edition import edition, render
 from autograder.authoring.repository import Repository
+from autograder.grading.atomic_write import replace_text
 from userops._language import LANGUAGES
 from userops.errors import CourseError
 
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
     from nbgrader.coursedir import CourseDirectory
     from traitlets.config import Config
 
+    from autograder.notebooks.restore import MasterCell
+
 
 # What nbgrader makes of submissions; a chapter with any of these is in use.
 WORK: Final = ("submitted", "autograded", "feedback")
 BACKUP: Final = "backup"
 
-State = Literal["made", "refreshed", "unchanged", "remade"]
+ChapterState = Literal["made", "refreshed", "unchanged", "remade"]
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,13 @@ class Made:
     """What became of one chapter; ``points`` are the most a student can earn in it."""
 
     chapter: str
-    state: State
+    state: ChapterState
     points: float
     released_before: bool = False
 
 
 @dataclass(frozen=True)
-class Plan:
+class CoursePlan:
     """One chapter: its new source, and what stands in its way."""
 
     chapter: str
@@ -69,13 +72,13 @@ def course_folder(repo: Repository, named: Path | None = None) -> Path:
     return (named or repo.root / "course").expanduser().resolve()
 
 
-def language_of(folder: Path) -> str | None:
+def course_language(folder: Path) -> str | None:
     """The language of the text of an existing course, if it can be told."""
     for path in sorted((folder / "source").glob("ch*/ch*.ipynb")):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             lang = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("userops", {}).get("lang")
             if lang in LANGUAGES:
-                return lang
+                return str(lang)
     return None
 
 
@@ -143,7 +146,7 @@ def nbgrader_settings(repo: Repository, folder: Path) -> Iterator[Config]:
     Raises:
         CourseError: the checkout has no settings.
     """
-    from traitlets.config import PyFileConfigLoader
+    from traitlets.config.loader import PyFileConfigLoader
 
     if not (repo.root / "nbgrader_config.py").is_file():
         raise CourseError(f"{repo.root} has no nbgrader_config.py: get a fresh copy of the course.")
@@ -195,26 +198,25 @@ def _busy(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _plan(coursedir: CourseDirectory, chapter: str, new: NotebookNode) -> Plan:
+def _plan(coursedir: CourseDirectory, chapter: str, new: NotebookNode) -> CoursePlan:
     """Compare a chapter's new source with what the gradebook grades by."""
     from nbgrader.api import Gradebook, MissingEntry
 
-    from autograder.grading.master import from_edition, from_gradebook
+    from autograder.grading.master import fits, from_edition, from_gradebook
 
-    cells = {cell.grade_id: cell for cell in from_edition(new)}
-    known: dict[str, object] = {}
+    cells = from_edition(new)
+    known: list[MasterCell] = []
     in_use = _has_work(coursedir, chapter)
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-        with contextlib.suppress(MissingEntry):
-            in_use |= len(gradebook.find_assignment(chapter).submissions) > 0
-            known = {cell.grade_id: cell for cell in from_gradebook(gradebook, chapter, chapter)}
-    return Plan(
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook, contextlib.suppress(MissingEntry):
+        in_use |= len(gradebook.find_assignment(chapter).submissions) > 0
+        known = from_gradebook(gradebook, chapter, chapter)
+    return CoursePlan(
         chapter=chapter,
         text=render(new),
-        points=sum(cell.points for cell in cells.values()),
+        points=sum(cell.points for cell in cells),
         known=bool(known),
-        same=known == cells,
-        same_ids=known.keys() == cells.keys(),
+        same=fits(cells, known),
+        same_ids={cell.grade_id for cell in known} == {cell.grade_id for cell in cells},
         in_use=in_use,
     )
 
@@ -229,7 +231,7 @@ def _has_work(coursedir: CourseDirectory, chapter: str) -> bool:
     )
 
 
-def _make(coursedir: CourseDirectory, config: Config, folder: Path, plan: Plan, backup: Path) -> Made:
+def _make(coursedir: CourseDirectory, config: Config, folder: Path, plan: CoursePlan, backup: Path) -> Made:
     source = folder / "source" / plan.chapter / f"{plan.chapter}.ipynb"
     old = _read(source)
     outbound = folder / "exchange" / coursedir.course_id / "outbound" / plan.chapter
@@ -242,11 +244,11 @@ def _make(coursedir: CourseDirectory, config: Config, folder: Path, plan: Plan, 
             # It may hold an instructor's own changes.
             _keep(source, backup / source.relative_to(folder))
         source.parent.mkdir(parents=True, exist_ok=True)
-        _write(source, plan.text)
+        replace_text(source, plan.text)
         if remade:
             _forget(coursedir, folder, plan)
         _generate(coursedir, config, folder, plan.chapter)
-    state: State = "remade" if remade else "refreshed" if plan.known else "made"
+    state: ChapterState = "remade" if remade else "refreshed" if plan.known else "made"
     return Made(plan.chapter, state, plan.points, outbound.is_dir())
 
 
@@ -279,7 +281,7 @@ def _said(result: dict[str, str]) -> str:
     return (errors or lines or ["it did not say why"])[-1].strip()
 
 
-def _forget(coursedir: CourseDirectory, folder: Path, plan: Plan) -> None:
+def _forget(coursedir: CourseDirectory, folder: Path, plan: CoursePlan) -> None:
     """Drop what was graded by the old tests, so that the next autograde grades everything again.
 
     Where graded cells came or went, nbgrader cannot keep the old grades at all; otherwise scores that were
@@ -300,7 +302,7 @@ def _forget(coursedir: CourseDirectory, folder: Path, plan: Plan) -> None:
 
 def _stamp(folder: Path) -> str:
     """A name for a new backup: the time, with a number where two fall into one second."""
-    name = f"{datetime.now():%Y-%m-%d_%H%M%S}"
+    name = f"{datetime.now().astimezone():%Y-%m-%d_%H%M%S}"
     taken = sum(1 for _ in (folder / BACKUP).glob(f"{name}*"))
     return f"{name}-{taken + 1}" if taken else name
 
@@ -349,12 +351,3 @@ def _keep(path: Path, copy: Path) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     if not copy.exists():
         shutil.copy2(path, copy)
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file in one step: a reader sees the old text or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with open(handle, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 (a descriptor)
-        file.write(text)
-    Path(name).chmod(0o644)
-    Path(name).replace(path)

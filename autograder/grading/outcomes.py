@@ -7,7 +7,7 @@ shows a hidden test. (What the outputs are worth: ``autograder.notebooks.scoring
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,8 @@ from nbformat.v4 import new_output
 from autograder.notebooks.restore import without_hidden
 
 HIDDEN_NOTE: Final = "# … hidden tests · 隐藏测试 …"
+
+_new_output: Final[Callable[..., NotebookNode]] = new_output  # nbformat has no types
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FRAME: Final = re.compile(r"\s*(?:Cell In\[(?P<cell>\d+)\]|File ).*")
@@ -39,6 +41,7 @@ class Complaint:
 
     @property
     def from_check(self) -> bool:
+        """Whether a check spoke."""
         return self.name == "CheckError"
 
 
@@ -65,24 +68,31 @@ def hide_tests(notebook: NotebookNode) -> None:
     """Remove the hidden tests from an executed notebook in place: their code, and what tracebacks show of it."""
     counts = test_counts(notebook)
     for cell in _tests(notebook):
-        visible = without_hidden(cell.source)
-        if visible != cell.source:
-            cell.source = f"{visible.rstrip()}\n{HIDDEN_NOTE}".lstrip()
+        cell.source = visible_source(cell.source)
         cell.outputs = [
             _shown(output, counts) if output.output_type == "error" else output for output in cell.outputs
         ]
 
 
+def visible_source(source: str) -> str:
+    """A test's text as it may be shown: a note stands for the hidden part, if there is one."""
+    visible = without_hidden(source)
+    return source if visible == source else f"{visible.rstrip()}\n{HIDDEN_NOTE}".lstrip()
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Whether a cell is a test: code that is graded and is no answer."""
+    meta = cell.metadata.get("nbgrader", {})
+    return bool(cell.cell_type == "code" and meta.get("grade") and not meta.get("solution"))
+
+
 def _tests(notebook: NotebookNode) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        meta = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and meta.get("grade") and not meta.get("solution"):
-            yield cell
+    return (cell for cell in notebook.cells if is_test(cell))
 
 
 def _shown(output: NotebookNode, tests: frozenset[int]) -> NotebookNode:
     kept = [item for item in output.traceback if not _FRAME.match(_plain(item)) or _is_own(item, tests)]
-    return new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
+    return _new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
 
 
 def _own_line(traceback: list[str], tests: frozenset[int]) -> str | None:

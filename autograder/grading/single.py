@@ -19,12 +19,12 @@ from userops.errors import CourseError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from autograder.engine import Engine, Plan, SubmissionResult
+    from autograder.engine import ChapterPlan, Engine, SubmissionResult
     from autograder.grading.marks import Marks
     from autograder.notebooks.restore import Change
 from autograder.authoring.repository import shown
 
-Progress = Callable[[int, int], None]
+CellProgress = Callable[[int, int], None]  # code cells done, and their total
 
 
 # ------------------------------------------------------------------------------------------ which notebook
@@ -99,7 +99,7 @@ def _answered(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """What a check found."""
 
     chapter: str
@@ -126,8 +126,8 @@ class Result:
 
 
 def check(
-    repo: Repository, chapter: str, lang: str, notebook: NotebookNode, *, progress: Progress | None = None
-) -> Result:
+    repo: Repository, chapter: str, lang: str, notebook: NotebookNode, *, progress: CellProgress | None = None
+) -> CheckResult:
     """Run a learner's notebook with the chapter's hidden tests, in a temporary folder, and judge it.
 
     Args:
@@ -137,7 +137,7 @@ def check(
         notebook: as read by ``read_notebook``; it is changed in place (a copy of the learner's file).
         progress: called with the number of code cells done and their total.
     """
-    from autograder.engine import plan
+    from autograder.engine import chapter_plan
     from autograder.grading.marks import mark
     from autograder.grading.master import from_edition
     from autograder.notebooks.outline import outline
@@ -148,9 +148,9 @@ def check(
     master_cells = from_edition(master)
     changes = restore(notebook, master_cells)
     asked = outline(master)
-    ran = _run(plan(chapter, master_cells), notebook, lang, progress)
+    ran = _run(chapter_plan(chapter, master_cells), notebook, lang, progress)
     marks = mark(ran.notebook, asked.exercises, master_cells, lang, misconceptions_met=ran.misconceptions_met)
-    return Result(chapter, lang, marks, tuple(changes), asked, time.monotonic() - started)
+    return CheckResult(chapter, lang, marks, tuple(changes), asked, time.monotonic() - started)
 
 
 def _engine() -> Engine:
@@ -161,7 +161,9 @@ def _engine() -> Engine:
     return Engine(workers=1, confined=missing() is None)
 
 
-def _run(plan: Plan, notebook: NotebookNode, lang: str, progress: Progress | None) -> SubmissionResult:
+def _run(
+    plan: ChapterPlan, notebook: NotebookNode, lang: str, progress: CellProgress | None
+) -> SubmissionResult:
     """Run the cells as an instructor's grading does: the tests apart from the answers, the hidden ones too.
 
     Behind walls where there can be any; elsewhere without, for it is the learner's own code on their own computer.

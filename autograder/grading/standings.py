@@ -22,28 +22,37 @@ from nbgrader.api import (
 from sqlalchemy import Connection, Engine, create_engine, func, select
 from sqlalchemy.pool import NullPool
 
-from autograder.grading.marks import Given
+from autograder.grading.marks import CellGrade
 from userops.errors import CourseError
 
 # ------------------------------------------------------------------------------------------ the gradebook
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the gradebook holds for one submission."""
+class SubmissionGrades:
+    """What the gradebook holds for one submission.
 
-    grades: Mapping[str, Given]
+    Attributes:
+        cells: grades and comments, by grade id.
+        penalty: points taken off for being late.
+        handed_in: when, in UTC without a zone.
+    """
+
+    cells: Mapping[str, CellGrade]
     penalty: float = 0.0
     handed_in: datetime | None = None
 
 
 @functools.lru_cache(maxsize=4)
 def database(db_url: str) -> Engine:
+    """The gradebook, to be read by many short connections."""
     # No connection is kept: nothing has to be closed, and another process may write meanwhile.
     return create_engine(db_url, poolclass=NullPool)
 
 
-def standing(connection: Connection, student: str, assignment: str, notebook: str) -> Standing:
+def submission_grades(
+    connection: Connection, student: str, assignment: str, notebook: str
+) -> SubmissionGrades:
     """Read a submission's grades and comments, in one query.
 
     Raises:
@@ -54,19 +63,19 @@ def standing(connection: Connection, student: str, assignment: str, notebook: st
     ).all()
     if not rows:
         raise CourseError(f"The gradebook has no submission of {student} for {assignment}: grade it first.")
-    grades: dict[str, Given] = {}
+    cells: dict[str, CellGrade] = {}
     for row in rows:
         # A memo is two cells of one name: one that is graded, one that is commented.
-        known = grades.get(row.name, Given())
+        known = cells.get(row.name, CellGrade())
         score = row.auto_score if row.manual_score is None else row.manual_score
-        grades[row.name] = Given(
+        cells[row.name] = CellGrade(
             score=known.score if score is None else score,
             possible=known.possible + float(row.max_score or 0.0),
             extra=known.extra + float(row.extra_credit or 0.0),
             by_hand=known.by_hand or row.manual_score is not None,
             comment=known.comment or row.manual_comment or "",
         )
-    return Standing(grades, float(rows[0].late_submission_penalty or 0.0), rows[0].timestamp)
+    return SubmissionGrades(cells, float(rows[0].late_submission_penalty or 0.0), rows[0].timestamp)
 
 
 def _query() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,7 @@ from nbconvert.exporters import Exporter
 from traitlets import Unicode, default
 
 from autograder.authoring.repository import repository
-from autograder.feedback.writer import Writer
-
-# ------------------------------------------------------------------------------------------ nbgrader's door
+from autograder.feedback.writer import FeedbackWriter
 
 
 class FeedbackExporter(Exporter):
@@ -26,17 +25,19 @@ class FeedbackExporter(Exporter):
     def _html(self) -> str:
         return ".html"
 
-    def from_filename(
+    def from_filename(  # type: ignore[override]  # (nbconvert's own exporters return text as well)
         self, filename: str, resources: dict[str, Any] | None = None, **_: Any
     ) -> tuple[str, dict[str, Any]]:
         """Return the page of one graded notebook; ``resources`` are nbgrader's."""
         ids = (resources or {})["nbgrader"]
         # nbconvert's exporter is a child of nbgrader's converter.
-        writer = Writer(
+        converter: Any = self.parent
+        own_resources: Callable[..., dict[str, Any]] = self._init_resources  # nbconvert's have no types
+        writer = FeedbackWriter(
             repository(Path(self.root) if self.root else None),
-            self.parent.coursedir,
+            converter.coursedir,
             ids["assignment"],
             ids["notebook"],
         )
         html = writer.html(ids["student"], Path(filename).read_text(encoding="utf-8"))
-        return html, self._init_resources(resources)
+        return html, own_resources(resources)

@@ -22,14 +22,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade
 from traitlets import Bool, Integer, List
 
-from autograder.engine import Engine, Job, Limits, plan
+from autograder.engine import Engine, Job, Limits, chapter_plan
 from autograder.grading.master import from_gradebook
 from autograder.grading.outcomes import hide_tests
 from autograder.notebooks.restore import MasterCell, restore
@@ -40,27 +39,28 @@ from userops.errors import CourseError
 Resources = dict[str, Any]
 
 
-class RestoreCells(NbGraderPreprocessor):
+class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]  # (nbgrader has no types)
     """Put every cell back into its place before nbgrader's own sanitising looks at the notebook."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        """Restore one submission's notebook in place; what was put right is logged."""
         ids = resources["nbgrader"]
-        for change in restore(nb, _truth(self, ids)):
+        for change in restore(nb, _master_cells(self, ids)):
             self.log.warning("%s: cell %r was %s", ids["student"], change.grade_id, change.what)
         return nb, resources
 
 
-class RunCells(NbGraderPreprocessor):
+class RunCells(NbGraderPreprocessor):  # type: ignore[misc]  # (nbgrader has no types)
     """Run a submission as ``userops grade`` does: the learner's cells behind walls, the tests out of their reach.
 
-    The warm parents start with the first notebook and are ended a while after the last one: ``nbgrader
+    The fork servers start with the first notebook and are ended a while after the last one: ``nbgrader
     autograde`` runs a class with one start, and formgrader's button leaves nothing behind.
     """
 
     timeout = Integer(60, help="Seconds of wall clock for one cell, or for one test with all its calls.").tag(
         config=True
     )
-    idle = Integer(90, help="Seconds without a submission after which the warm parents are ended.").tag(
+    idle = Integer(90, help="Seconds without a submission after which the fork servers are ended.").tag(
         config=True
     )
     confined = Bool(
@@ -70,9 +70,14 @@ class RunCells(NbGraderPreprocessor):
     ).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        """Run one submission; its outputs, and what only the run knew, come back in the notebook.
+
+        Raises:
+            CourseError: it could not be run.
+        """
         ids = resources["nbgrader"]
-        master_cells = _truth(self, ids)
-        ready = plan(ids["assignment"], master_cells)
+        master_cells = _master_cells(self, ids)
+        ready = chapter_plan(ids["assignment"], master_cells)
         job = Job(str(ids["student"]), nb, language_of_notebook(nb) or "en")
         confined = self.confined and not os.environ.get("USEROPS_UNCONFINED")
         engine = _shared.take(Limits(cell_seconds=self.timeout), confined)
@@ -124,40 +129,36 @@ _shared: Final = _Shared()
 atexit.register(_shared.end)
 
 
-def _truth(step: NbGraderPreprocessor, ids: dict[str, Any]) -> list[MasterCell]:
+def _master_cells(step: NbGraderPreprocessor, ids: dict[str, Any]) -> list[MasterCell]:
     """The notebook's cells as the gradebook knows them, in the order of the source."""
-    with Gradebook(ids["db_url"]) as gradebook:
-        master_cells = from_gradebook(gradebook, ids["notebook"], ids["assignment"])
     # nbconvert's exporter is a preprocessor's parent, and nbgrader's converter is the exporter's.
     coursedir = step.parent.parent.coursedir
     folder = Path(coursedir.format_path(coursedir.source_directory, ".", ids["assignment"]))
-    try:
-        source = nbformat.read(folder / f"{ids['notebook']}.ipynb", as_version=4)
-    except OSError:  # the gradebook alone keeps no order
-        return master_cells
-    ids_in_order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
-    order = {grade_id: place for place, grade_id in enumerate(ids_in_order)}
-    return sorted(master_cells, key=lambda cell: order.get(cell.grade_id, len(order)))
+    with Gradebook(ids["db_url"]) as gradebook:
+        source = folder / f"{ids['notebook']}.ipynb"
+        return from_gradebook(gradebook, ids["notebook"], ids["assignment"], source)
 
 
-class ReadScores(NbGraderPreprocessor):
+class ReadScores(NbGraderPreprocessor):  # type: ignore[misc]  # (nbgrader has no types)
     """Make nbgrader read a test's outcome as it was meant, just before it writes it down."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: Resources, index: int
     ) -> tuple[NotebookNode, Resources]:
+        """Normalise the outcome of a graded code cell in place."""
         if is_grade(cell) and cell.cell_type == "code":
             normalise_outcome(cell)
         return cell, resources
 
 
-class HideHiddenTests(NbGraderPreprocessor):
+class HideHiddenTests(NbGraderPreprocessor):  # type: ignore[misc]  # (nbgrader has no types)
     """Leave the hidden tests out of the feedback: their code, and what a traceback shows of it."""
 
     # nbconvert's HTML exporter sets this for every step, and warns of a step that does not know it.
     display_data_priority = List(["text/html", "image/png", "text/plain"]).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        """Hide the tests of one graded notebook in place."""
         hide_tests(nb)
         return nb, resources
 

@@ -2,7 +2,7 @@
 
 nbgrader judges a test by its outputs: an error or anything on stderr is zero, a number is partial credit,
 everything else is full credit. Two of these rules punish or reward by accident; ``normalise_outcome`` puts that
-right before the score is taken, by whichever door a notebook came in.
+right before the score is taken (``automatic_score``), by whichever door a notebook came in.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from typing import Final
 
 from nbformat import NotebookNode
+from nbgrader.utils import determine_grade, is_solution
 
 _NUMPY: Final = re.compile(r"np\.(?:float|int|uint)\d+\((.+)\)")
 
@@ -31,7 +32,19 @@ def normalise_outcome(cell: NotebookNode) -> None:
         elif output.output_type == "execute_result":
             text = str(output.get("data", {}).get("text/plain", "")).strip()
             with contextlib.suppress(ValueError):
-                output["data"] = NotebookNode({"text/plain": repr(_number(text, points))})
+                output["data"] = {"text/plain": repr(_number(text, points))}
+
+
+def automatic_score(cell: NotebookNode) -> float | None:
+    """A graded cell's score by nbgrader's own rules, its outcome normalised in place; None where a person must judge."""
+    if cell.cell_type == "code" and not is_solution(cell):
+        normalise_outcome(cell)
+    try:
+        score, _ = determine_grade(cell)
+    except (KeyError, ValueError):
+        # A last value without any text: the test ran to its end, and gave no number.
+        score = cell.metadata.nbgrader.points
+    return None if score is None else float(score)
 
 
 def _number(text: str, points: float) -> float:

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
 from userops._language import LANGUAGES
 from userops.errors import CourseError
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
 
 
 # A notebook of this course is below 200 kB; with every chart in it, below 5 MB.
@@ -473,9 +474,6 @@ def language_of_notebook(notebook: NotebookNode, path: Path | None = None) -> st
         return str(lang)
     parts = path.resolve().parts if path is not None else ()
     return next((code for code in LANGUAGES if code in parts), None)
-
-
-language_of = language_of_notebook  # where no course's language could be meant
 
 
 # ------------------------------------------------------------------------------------------ names

@@ -21,9 +21,17 @@ from typing import Any
 import plain_executor
 
 from autograder import cli
-from autograder.grading import gradebook, marks  # noqa: F401 (imported before the fork)
+from autograder.grading import batch  # noqa: F401 (imported before the fork)
+from autograder.grading.gradebook import ChapterGradebook
+from autograder.grading.result_files import ResultFiles
 
-POINTS = ("_write", "_rows", "commit", "_put", "rename")
+POINTS: dict[str, tuple[Any, str]] = {
+    "write": (ResultFiles, "write"),
+    "rows": (ChapterGradebook, "_rows"),
+    "commit": (ChapterGradebook, "_record"),
+    "put": (ResultFiles, "put"),
+    "rename": (Path, "rename"),
+}
 
 
 def die(*_: object) -> None:
@@ -46,12 +54,8 @@ def after(function: Callable[..., Any], calls: int) -> Callable[..., Any]:
 
 def dying_at(point: str, calls: int) -> None:
     """Make this process die right after a step of writing."""
-    if point == "rename":
-        Path.rename = after(Path.rename, calls)  # type: ignore[method-assign]
-    elif point == "commit":
-        gradebook.Book._record = after(gradebook.Book._record, calls)  # type: ignore[method-assign]
-    else:
-        setattr(gradebook.Book, point, after(getattr(gradebook.Book, point), calls))
+    owner, name = POINTS[point]
+    setattr(owner, name, after(getattr(owner, name), calls))
 
 
 def run(point: str | None = None, calls: int = 0) -> int:

@@ -24,13 +24,13 @@ VERSION: Final = "plain 1"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChapterPlan:
     chapter: str
     master_cells: tuple[MasterCell, ...]
 
 
-def plan(chapter: str, master_cells: Sequence[MasterCell]) -> Plan:
-    return Plan(chapter, tuple(master_cells))
+def chapter_plan(chapter: str, master_cells: Sequence[MasterCell]) -> ChapterPlan:
+    return ChapterPlan(chapter, tuple(master_cells))
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def run(self, plan: Plan, jobs: Iterable[Job]) -> Iterator[SubmissionResult]:
+    def run(self, plan: ChapterPlan, jobs: Iterable[Job]) -> Iterator[SubmissionResult]:
         for job in jobs:
             time.sleep(self.pause)
             yield run_one(plan, job)
 
 
-def run_one(plan: Plan, job: Job) -> SubmissionResult:
+def run_one(plan: ChapterPlan, job: Job) -> SubmissionResult:
     """Run a notebook's code cells in order; the last expression of a cell is its value, as in Jupyter."""
     tests = {cell.grade_id for cell in plan.master_cells if cell.grade and not cell.solution}
     names: dict[str, Any] = {"__name__": "__main__"}

@@ -14,7 +14,8 @@ from nbformat import NotebookNode
 from nbgrader.api import Base, Gradebook
 
 from autograder.authoring.repository import Repository
-from autograder.grading.batch import Report, grade
+from autograder.grading.batch import grade
+from autograder.grading.class_report import ClassReport
 from autograder.grading.course import make_course
 
 CHAPTER: Final = "ch01_small"
@@ -74,7 +75,7 @@ class Small:
             (path.parent / "timestamp.txt").write_text(f"{when}\n", encoding="utf-8")
         return path
 
-    def grade(self, *wanted: str, **options: Any) -> Report:
+    def grade(self, *wanted: str, **options: Any) -> ClassReport:
         """``userops grade``, with the stand-in for the engine."""
         options.setdefault("executor", plain_executor)
         return grade(self.repo, self.folder, CHAPTER, wanted=wanted, **options)

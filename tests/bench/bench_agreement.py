@@ -35,10 +35,10 @@ from traitlets.config import Config  # noqa: E402
 from autograder.authoring.chapter import read_chapter  # noqa: E402
 from autograder.authoring.edition import edition  # noqa: E402
 from autograder.authoring.repository import chapter_path, chapter_paths, find_root  # noqa: E402
-from autograder.engine import Engine, Job, plan  # noqa: E402
+from autograder.engine import Engine, Job, chapter_plan  # noqa: E402
 from autograder.grading.master import from_edition  # noqa: E402
-from autograder.notebooks.scoring import normalise_outcome  # noqa: E402
 from autograder.notebooks.restore import restore  # noqa: E402
+from autograder.notebooks.scoring import normalise_outcome  # noqa: E402
 
 
 def main() -> int:
@@ -60,7 +60,7 @@ def main() -> int:
             restore(student.notebook, master_cells)
         jobs = [Job(student.name, student.notebook, student.lang) for student in everybody]
         with Engine() as engine:
-            ours = {ran.key: ran.notebook for ran in engine.run(plan(chapter.name, master_cells), jobs)}
+            ours = {ran.key: ran.notebook for ran in engine.run(chapter_plan(chapter.name, master_cells), jobs)}
         for job in tqdm(jobs, desc=chapter.name, file=sys.stderr):
             theirs = by_stock(job.notebook)
             for mine, other in zip(ours[job.key].cells, theirs.cells, strict=True):

@@ -34,7 +34,7 @@ from traitlets.config import Config
 from autograder.authoring.chapter import Chapter, read_chapter
 from autograder.authoring.edition import edition
 from autograder.authoring.repository import Repository
-from autograder.feedback.writer import Writer
+from autograder.feedback.writer import FeedbackWriter
 from autograder.grading.course import make_course, nbgrader_settings
 
 REPO: Final = Repository(Path(__file__).resolve().parents[2])
@@ -129,7 +129,7 @@ def measure(folder: Path, name: str, students: list[str]) -> dict[str, list[tupl
     with (
         converter(stock_config(folder), name, "feedback-stock") as stock,
         converter(ours, name, "feedback-nbgrader") as door,
-        Writer(REPO, coursedir, name) as writer,
+        FeedbackWriter(REPO, coursedir, name) as writer,
     ):
         systems: dict[str, Make] = {
             "stock": stock,

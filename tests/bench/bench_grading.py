@@ -348,7 +348,6 @@ class Ours:
     def __init__(self, folder: Path, chapter: str) -> None:
         self.folder, self.chapter = folder, chapter
         self.parts: list[dict[str, float]] = []
-        self.outlines: dict[str, Any] = {}  # read once a class
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Ours:
@@ -357,13 +356,15 @@ class Ours:
         from autograder import engine
         from autograder.authoring.repository import Repository
         from autograder.grading.course import nbgrader_settings
-        from autograder.grading.gradebook import Book
+        from autograder.grading.gradebook import ChapterGradebook
+        from autograder.notebooks.outline import outline
 
         self.repo = Repository(ROOT)
         config = self._stack.enter_context(nbgrader_settings(self.repo, self.folder))
         self.coursedir = CourseDirectory(config=config)
-        self.book = self._stack.enter_context(Book(self.coursedir, config, self.chapter))
-        self.plan = engine.plan(self.chapter, self.book.master_cells)
+        self.book = self._stack.enter_context(ChapterGradebook(self.coursedir, config, self.chapter))
+        self.exercises = outline(self.book.master).exercises  # read once a class
+        self.plan = engine.chapter_plan(self.chapter, self.book.master_cells)
         self.engine = self._stack.enter_context(engine.Engine(workers=1))
         self.engine.warm(self.plan)
         self.ran: list[Any] = []
@@ -382,7 +383,7 @@ class Ours:
                     yield ran
 
         self.executor = SimpleNamespace(
-            Engine=Kept, Job=engine.Job, plan=lambda *_: self.plan, VERSION="bench"
+            Engine=Kept, Job=engine.Job, chapter_plan=lambda *_: self.plan, VERSION="bench"
         )
         return self
 
@@ -390,15 +391,14 @@ class Ours:
         self._stack.close()
 
     def _grade(self, names: list[str]) -> None:
-        from autograder.grading.batch import _Class
+        from autograder.grading.batch import ClassRun, HandIns, Recorder
         from autograder.progress import no_progress
 
-        work = _Class(
-            self.repo, self.folder, self.book, self.folder / "submitted", names, True, self.executor, None
-        )
-        work.outlines = self.outlines
+        hand_ins = HandIns(self.book, self.folder / "submitted", self.executor, force=True)
+        recorder = Recorder(self.book, self.exercises, None)
+        work = ClassRun(hand_ins, recorder, self.executor, self.folder)
         with no_progress(len(names)) as bar:
-            work.grade({}, bar)
+            work.grade(names, {}, bar)
         if work.report.refused:
             raise SystemExit(str(work.report.refused[0]))
 

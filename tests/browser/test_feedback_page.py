@@ -15,9 +15,9 @@ from autograder.authoring.chapter import read_chapter
 from autograder.authoring.edition import edition
 from autograder.authoring.repository import Repository
 from autograder.feedback.notebook_html import notebook_html
-from autograder.feedback.page import Graded, render
+from autograder.feedback.page import ClassDetails, render
 from autograder.feedback.page import Page as Contents
-from autograder.grading.marks import Given, mark
+from autograder.grading.marks import CellGrade, mark
 from autograder.grading.master import from_edition
 from autograder.notebooks.outline import outline
 from autograder.notebooks.restore import Change, restore
@@ -72,19 +72,19 @@ def html(lang: str) -> str:
     master = edition(chapter, lang, release=False)
     notebook, master_cells = edition(chapter, lang, release=True), from_edition(master)
     restore(notebook, master_cells)
-    grades: dict[str, Given] = {}
+    grades: dict[str, CellGrade] = {}
     for number, cell in enumerate(c for c in notebook.cells if "nbgrader" in c.metadata):
         meta = cell.metadata.nbgrader
         if meta.solution:
             cell.source = HOSTILE if cell.cell_type == "markdown" else f"answer = {number}"
-            grades[meta.grade_id] = Given(comment="Nearly. **Why?**")
+            grades[meta.grade_id] = CellGrade(comment="Nearly. **Why?**")
         elif meta.grade:
             cell.outputs = [
                 new_output("error", ename="CheckError", evalue="Wrong. " * 30, traceback=["x" * 300])
             ]
         if meta.grade:
             by_hand = bool(meta.solution)
-            grades[meta.grade_id] = Given(
+            grades[meta.grade_id] = CellGrade(
                 float(number % 3), meta.points, extra=float(by_hand), by_hand=by_hand, comment="Good."
             )
     wide = pd.DataFrame({f"a_long_column_{n}": [f"value {n}"] * 3 for n in range(20)})
@@ -117,7 +117,9 @@ def html(lang: str) -> str:
             outline=asked,
             marks=marks,
             changes=[Change("edited", "dau_test")],
-            graded=Graded("ada", "2026-03-04 05:06 UTC", 1.5, notebook_html(notebook, lang), "0" * 32),
+            of_class=ClassDetails(
+                "ada", "2026-03-04 05:06 UTC", 1.5, notebook_html(notebook, lang), "0" * 32
+            ),
         )
     )
 

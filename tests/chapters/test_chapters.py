@@ -15,7 +15,7 @@ from nbgrader.utils import determine_grade
 
 from autograder.authoring.build import build
 from autograder.authoring.case_table import table
-from autograder.authoring.cases import CaseResult, CellGrade, run_chapter, run_untouched
+from autograder.authoring.cases import CaseResult, GradedTest, run_chapter, run_untouched
 from autograder.authoring.chapter import Chapter, read_chapter
 from autograder.authoring.edition import edition
 from autograder.authoring.lints.rules import lint
@@ -48,7 +48,7 @@ def results(name: str, lang: str) -> list[CaseResult]:
 
 
 @functools.cache
-def untouched(name: str, lang: str) -> list[CellGrade]:
+def untouched(name: str, lang: str) -> list[GradedTest]:
     return run_untouched(chapter(name), lang)
 
 

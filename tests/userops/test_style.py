@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import subprocess
@@ -110,14 +111,52 @@ fig.canvas.draw()
         "from userops import style",
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, encoding="utf-8"
+        [sys.executable, "-c", code], env=env, capture_output=True, check=False, text=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stderr
 
 
+def font_file() -> Path:
+    """The file that text in the course's style is drawn with."""
+    return Path(font_manager.findfont(mpl.rcParams["font.family"][0], fallback_to_default=False))
+
+
+@pytest.fixture
+def own_font_list(monkeypatch: pytest.MonkeyPatch) -> list[font_manager.FontEntry]:
+    """Matplotlib's list of fonts without the bundled one, to change; the old list is put back afterwards."""
+    fonts = font_manager.fontManager
+    others = [entry for entry in fonts.ttflist if entry.name != style.FONT_FAMILY]
+    monkeypatch.setattr(fonts, "ttflist", others)
+    return others
+
+
+def test_an_installed_font_with_the_files_own_name_does_not_win(
+    own_font_list: list[font_manager.FontEntry],
+) -> None:
+    name = font_manager.FontProperties(fname=str(style.FONT_FILE)).get_name()
+    other = next(entry for entry in own_font_list if entry.name == "DejaVu Sans" and entry.weight == 400)
+    own_font_list.insert(0, dataclasses.replace(other, name=name))
+    style.use()
+    assert font_file() == style.FONT_FILE.resolve()
+    assert Path(font_manager.findfont(name)) != style.FONT_FILE.resolve(), "the installed one keeps its name"
+
+
+def test_a_list_of_fonts_made_anew_gets_the_bundled_one_again(
+    own_font_list: list[font_manager.FontEntry],
+) -> None:
+    without = list(own_font_list)
+    style.use()
+    once = len(font_manager.fontManager.ttflist)
+    own_font_list[:] = without
+    style.use()
+    assert font_file() == style.FONT_FILE.resolve()
+    style.use()
+    assert len(font_manager.fontManager.ttflist) == once == len(without) + 1
+
+
 def test_the_font_is_the_bundled_file_and_its_licence_lies_beside_it() -> None:
     style.use()
-    assert font_manager.findfont(mpl.rcParams["font.family"][0]) == str(style.FONT_FILE)
+    assert font_file() == style.FONT_FILE.resolve()
     licence = style.FONT_FILE.with_name("OFL.txt").read_text(encoding="utf-8")
     assert "SIL OPEN FONT LICENSE Version 1.1" in licence
     assert licence.startswith("Copyright")

@@ -1,6 +1,7 @@
 """Checks that compare an answer with what is right and with what each known misconception would give.
 
-``wrong`` is always ``{key: (value the wrong idea gives, message)}``; a value may be a predicate of what came.
+``wrong`` is always ``{key: (value the wrong idea gives, message)}``; a value may be a
+predicate, which gets the answer in the plain form in which the check reads it (a built-in, a Series, a DataFrame …).
 Every check is tolerant of form (row order, index, dtype width, float noise, data frame library) and raises
 one short ``CheckError`` in the language in force. Nothing is ever written to stderr.
 """

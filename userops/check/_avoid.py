@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from userops.check._axes import picture
 from userops.check._chart import chart
+from userops.check._decision import choices
 from userops.check._error import CheckError, fail
+from userops.check._form import as_dict, as_series, as_table, collection, scalar
+from userops.check._judge import Form, in_form, is_predicate
+from userops.check._plain import unwrap
 
 
 def avoid(
@@ -21,7 +26,8 @@ def avoid(
     Args:
         how: the check to compare with: ``check.number``, ``check.frame``, ``check.chart`` …
         got: the learner's answer.
-        wrong: ``{key: (value the wrong idea gives, or a predicate, message)}``; for a chart, its y values.
+        wrong: ``{key: (value the wrong idea gives, or a predicate, message)}``; for a chart, its y values. A
+            predicate gets the answer as it would from ``how``.
         options: passed on to ``how``.
 
     Raises:
@@ -35,9 +41,10 @@ def avoid(
 
 
 def _matches(how: Callable[..., None], got: Any, value: Any, options: Mapping[str, Any]) -> bool:
-    if callable(value):
+    if is_predicate(value):
+        form = _form(how, options)
         try:
-            return bool(value(picture(got) if how is chart else got))
+            return bool(value(in_form(unwrap(got), form)))
         except Exception:  # a predicate may stumble over an answer of another form: then it is not that idea
             return False
     try:
@@ -48,3 +55,31 @@ def _matches(how: Callable[..., None], got: Any, value: Any, options: Mapping[st
     except CheckError:
         return False
     return True
+
+
+_FORMS: Final[Mapping[str, Form]] = {
+    "chart": picture,
+    "choice": scalar,
+    "decision": choices,
+    "items": collection,
+    "mapping": as_dict,
+    "number": scalar,
+    "series": as_series,
+    "text": scalar,
+}
+
+
+def _form(how: Callable[..., None], options: Mapping[str, Any]) -> Form:
+    """Return the form in which a check reads an answer when nothing is known of the right one.
+
+    Raises:
+        ValueError: the check has no form: a mistake in the test.
+    """
+    name = getattr(how, "__name__", "")
+    if name == "frame":
+        return partial(as_table, names=options.get("columns") or ())
+    if name not in _FORMS:
+        raise ValueError(
+            f"avoid(): a predicate needs one of {', '.join(['frame', *_FORMS])}, not {name or how!r}"
+        )
+    return _FORMS[name]

@@ -115,7 +115,8 @@ def axes_of(value: Any) -> Any:
     if isinstance(value, Axes):
         return value
     if isinstance(value, FigureBase):
-        found = [a for a in value.axes if not hasattr(a, "_colorbar")]
+        every: Any = value.axes  # a list on every figure, whatever its stubs say
+        found = [a for a in every if not hasattr(a, "_colorbar")]
         if len(found) == 1:
             return found[0]
         raise Unreadable(
@@ -165,8 +166,8 @@ def picture(value: Any) -> Picture:
         title=next((x for loc in ("center", "left", "right") if (x := _text(ax.get_title(loc)))), "")
         or _text(getattr(fig, "get_suptitle", str)()),
         legend=None if legend is None else [_text(x.get_text()) for x in legend.get_texts()],
-        xlim=tuple(float(v) for v in ax.get_xlim()),
-        ylim=tuple(float(v) for v in ax.get_ylim()),
+        xlim=_limits(ax.get_xlim()),
+        ylim=_limits(ax.get_ylim()),
         xscale=ax.get_xscale(),
         yscale=ax.get_yscale(),
         xticks=_ticks(ax.xaxis),
@@ -177,6 +178,11 @@ def picture(value: Any) -> Picture:
         freq=getattr(ax, "freq", None)
         or getattr(ax.xaxis, "freq", None),  # pandas draws periods at their ordinals
     )
+
+
+def _limits(pair: Any) -> tuple[float, float]:
+    low, high = pair
+    return float(low), float(high)
 
 
 def _text(value: Any) -> str:
@@ -272,7 +278,7 @@ def _points(ax: Any) -> list[Mark]:
     found = []
     for points in ax.collections:
         if isinstance(points, PathCollection):
-            offsets = np.ma.filled(np.ma.asarray(points.get_offsets(), dtype=float), np.nan)
+            offsets: np.ndarray = np.ma.filled(np.ma.asarray(points.get_offsets(), dtype=float), np.nan)
             found.append(
                 Mark("scatter", offsets[:, 0].tolist(), offsets[:, 1].tolist(), _label(points.get_label()))
             )

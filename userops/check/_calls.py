@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 
 from userops._language import t
+from userops.check._compare import same_scalar
 from userops.check._error import CheckError, fail, not_attempted
+from userops.check._form import scalar
 from userops.check._frame import frame
-from userops.check._judge import name_of, unusable
+from userops.check._judge import judge, name_of, unusable
 from userops.check._plain import describe, kind_of, plain, sequence, unwrap
 from userops.check._series import mapping, series
 from userops.check._values import items, number, text
@@ -199,9 +201,6 @@ def _sequence(got: Any, want: list[Any], *, tol: float | None, order: bool, hint
 
 
 def _scalar(got: Any, want: Any, hint: str | None) -> None:
-    from userops.check._compare import same_scalar
-    from userops.check._judge import judge
-
     def compare(value: Any, target: Any) -> str | None:
         if same_scalar(value, target):
             return None
@@ -209,7 +208,7 @@ def _scalar(got: Any, want: Any, hint: str | None) -> None:
             f"Expected another value; you have {describe(value)}.", f"值不对，你给的是{describe(value)}。"
         )
 
-    judge(got, want, {}, compare, hint)
+    judge(got, want, {}, compare, hint, form=scalar)
 
 
 def empty(value: Any) -> None:
@@ -311,7 +310,8 @@ def _change(old: Any, new: Any) -> str | None:
         equal = bool(old == new) or (old != old and new != new)
     except Exception:
         return None
-    comparable = type(old).__eq__ is not object.__eq__
+    kind: Any = type(old)
+    comparable = kind.__eq__ is not object.__eq__
     return None if equal or not comparable else t("its value", "其中的值")
 
 

@@ -61,8 +61,8 @@ def chart(
     def compare(value: Any, target: Any) -> str | None:
         seen = picture(value)
         if target is not None:
-            # A misconception given by its values; predicates get the Picture itself.
-            return target(seen) if callable(target) else _values_problem(seen, kind, x, target, tol)
+            # A misconception given by its values.
+            return _values_problem(seen, kind, x, target, tol)
         return (
             _kind_problem(seen, kind)
             or (None if y is None and x is None else _values_problem(seen, kind, x, y, tol))
@@ -72,16 +72,7 @@ def chart(
             or _labels_problem(seen, xlabel, ylabel, title, legend)
         )
 
-    judge(ax, None, _on_pictures(wrong or {}), compare, hint)
-
-
-def _on_pictures(wrong: Wrong) -> dict[str, tuple[Any, str]]:
-    """Let predicates see a Picture rather than whatever object the learner handed in."""
-
-    def wrapped(predicate: Any) -> Any:
-        return lambda got: predicate(picture(got))
-
-    return {key: (wrapped(v) if callable(v) else v, message) for key, (v, message) in wrong.items()}
+    judge(ax, None, wrong or {}, compare, hint, form=picture)
 
 
 _KIND_NAMES = {
@@ -168,10 +159,9 @@ def _positions(seen: Picture, mark: Mark) -> list[list[Any]]:
                 readings.append([pd.Period(ordinal=round(v), freq=seen.freq) for v in mark.x])
         from matplotlib.dates import num2date
 
-        try:
-            readings.append([d.replace(tzinfo=None) for d in num2date(mark.x)])
-        except (ValueError, OverflowError):
-            pass
+        with contextlib.suppress(ValueError, OverflowError):
+            dates = num2date(mark.x)  # type: ignore[no-untyped-call]
+            readings.append([d.replace(tzinfo=None) for d in dates])
     return readings
 
 

@@ -30,7 +30,7 @@ def _close(got: np.ndarray, want: np.ndarray, tol: float | None, whole: bool) ->
             room = 1e-6 + 1e-12 * np.abs(want)
         else:
             room = np.where(want == 0, 1e-9, RELATIVE * np.abs(want))
-        return (got == want) | (np.abs(got - want) <= room)
+        return np.asarray((got == want) | (np.abs(got - want) <= room))
 
 
 def same_scalar(got: Any, want: Any, tol: float | None = None) -> bool:
@@ -132,17 +132,17 @@ def unequal(got: Column, want: Column, tol: float | None = None) -> np.ndarray:
     """
     got, want = reconcile(got, want)
     both = ~got.missing & ~want.missing
-    wrong = got.missing != want.missing
+    wrong: np.ndarray = np.asarray(got.missing != want.missing)
     if not both.any():
         return wrong
     if got.kind == "number" and want.kind == "number":
         if tol is None and got.integers is not None and want.integers is not None:
-            return got.integers != want.integers
-        return wrong | (both & ~_close(got.data, want.data, tol, want.whole))
+            return np.asarray(got.integers != want.integers)
+        return np.asarray(wrong | (both & ~_close(got.data, want.data, tol, want.whole)))
     if "other" in (got.kind, want.kind):
         differ = [not same_scalar(g, w, tol) for g, w in zip(got.data, want.data, strict=True)]
-        return wrong | (both & np.array(differ, dtype=bool))
-    return wrong | (both & np.asarray(got.data != want.data, dtype=bool))
+        return np.asarray(wrong | (both & np.array(differ, dtype=bool)))
+    return np.asarray(wrong | (both & np.asarray(got.data != want.data, dtype=bool)))
 
 
 # --- lining rows up -------------------------------------------------------------------------------------

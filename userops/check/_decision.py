@@ -9,9 +9,10 @@ import pandas as pd
 
 from userops._language import t
 from userops.check._compare import same_scalar
-from userops.check._judge import Wrong, judge
+from userops.check._form import scalar
+from userops.check._judge import Wrong, is_predicate, judge
 from userops.check._plain import Unreadable, describe, kind_of, plain, unwrap
-from userops.check._values import _folded, _only
+from userops.check._values import folded
 
 
 def decision(
@@ -28,7 +29,7 @@ def decision(
         got: what the learner decided, ``{field: choice}``.
         accepted: ``{field: value}``; a set, list or tuple of values are all right, a predicate decides itself.
         wrong: ``{key: ({field: value, ...}, message)}``, met if all those fields have those values; or a
-            predicate of the dict.
+            predicate of the dict. A predicate gets each choice as a built-in.
         why: ``{field: sentence}`` said when that field is not right.
         hint: a sentence added to the generic message.
 
@@ -38,7 +39,7 @@ def decision(
     reasons = why or {}
 
     def compare(value: Any, target: Mapping[str, Any]) -> str | None:
-        fields = _fields(value)
+        fields = choices(value)
         if target is not accepted:
             # A misconception: the fields it names have the values it names.
             met = all(f in fields and _fits(fields[f], v) for f, v in target.items())
@@ -61,10 +62,15 @@ def decision(
         lines.extend(reasons[f] for f in off if f in reasons)
         return "\n".join(lines)
 
-    judge(got, accepted, wrong or {}, compare, hint)
+    judge(got, accepted, wrong or {}, compare, hint, form=choices)
 
 
-def _fields(value: Any) -> dict[str, Any]:
+def choices(value: Any) -> dict[str, Any]:
+    """Return a decision as a dict of plain scalars by field.
+
+    Raises:
+        Unreadable: it is no dict.
+    """
     value = unwrap(value)
     if isinstance(value, pd.Series):
         value = value.to_dict()
@@ -75,20 +81,20 @@ def _fields(value: Any) -> dict[str, Any]:
                 f"应为一个写明各项选择的字典，你交的是{describe(value)}。",
             )
         )
-    return {str(k).strip(): v for k, v in value.items()}
+    return {str(k).strip(): scalar(v) for k, v in value.items()}
 
 
 def _fits(value: Any, accepted: Any) -> bool:
-    if callable(accepted) and not isinstance(accepted, type):
+    if is_predicate(accepted):
         try:
             return bool(accepted(value))
         except Exception:
             return False
     if isinstance(accepted, (set, frozenset, list, tuple)):
         return any(_fits(value, a) for a in accepted)
-    value, accepted = plain(_only(value)), plain(accepted)
+    value, accepted = plain(value), plain(accepted)
     if isinstance(value, str) and isinstance(accepted, str):
-        return _folded(value) == _folded(accepted)
+        return folded(value) == folded(accepted)
     if isinstance(accepted, bool):
         return isinstance(value, bool) and value == accepted
     return kind_of(value) == kind_of(accepted) and same_scalar(value, accepted)

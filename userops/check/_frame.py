@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pandas as pd
 
 from userops._language import t
 from userops.check._compare import Alignment, KindMismatch, align, codes, distinct, reconcile, unequal
+from userops.check._form import as_table
 from userops.check._judge import Wrong, judge
 from userops.check._plain import Column, Unreadable, column, many, show
-from userops.check._table import find_column, table
+from userops.check._table import find_columns, table
 
 Columns = dict[Any, Column]
 
@@ -34,7 +36,8 @@ def frame(
         got: DataFrame (pandas, polars, DuckDB, Arrow), list of dicts, dict of columns, or a Series whose
             labels and values make up the table.
         want: the right table; a named index counts as columns.
-        wrong: ``{key: (table or predicate, message)}``.
+        wrong: ``{key: (table or predicate, message)}``; a predicate gets a pandas DataFrame with the wanted
+            names and a default index.
         keys: columns that name a row; without them a unique prefix of the exact columns is used.
         columns: compare these only; default all of ``want``. Further columns of ``got`` are ignored.
         tol: absolute tolerance for numbers; default 1e-6 relative, exact for whole numbers.
@@ -45,20 +48,24 @@ def frame(
         CheckError: not right.
     """
     key_list = [keys] if isinstance(keys, str) else list(keys or [])
-    _validate(table(want), key_list, list(columns or []))
+    right = table(want)
+    _validate(right, key_list, list(columns or []))
+
+    def names_of(target: pd.DataFrame) -> list[Any]:
+        if columns is None:
+            return list(target.columns)
+        return [*[k for k in key_list if k not in columns], *columns]
+
+    def asked(target: pd.DataFrame) -> pd.DataFrame:
+        return target[list(dict.fromkeys([*names_of(target), *key_list]))]
 
     def compare(value: Any, target: Any) -> str | None:
-        target = table(target)
-        names = (
-            list(target.columns)
-            if columns is None
-            else [*[k for k in key_list if k not in columns], *columns]
-        )
-        target = target[list(dict.fromkeys([*names, *key_list]))]
-        mine = table(value, target)
-        return _frame_problem(mine, target, names, key_list, tol=tol, order=order)
+        whole = table(target)
+        wanted = asked(whole)
+        mine = table(value, wanted)
+        return _frame_problem(mine, wanted, names_of(whole), key_list, tol=tol, order=order)
 
-    judge(got, want, wrong or {}, compare, hint)
+    judge(got, want, wrong or {}, compare, hint, form=partial(as_table, want=asked(right)))
 
 
 def _validate(want: pd.DataFrame, keys: list[Any], columns: list[Any]) -> None:
@@ -98,12 +105,8 @@ def _frame_problem(
 
 
 def _match_columns(got: pd.DataFrame, names: list[Any]) -> dict[Any, int]:
-    positions = {name: find_column(got, name) for name in names}
-    lacking = [n for n, p in positions.items() if p is None]
-    if lacking == names[:1] and "index" in list(got.columns):
-        # The one column that is missing is the index, which only has no name.
-        positions[lacking[0]] = list(got.columns).index("index")
-        lacking = []
+    positions = find_columns(got, names)
+    lacking = [name for name in names if name not in positions]
     if lacking:
         have = ", ".join(str(c) for c in got.columns[:10]) or t("none", "无")
         some = ", ".join(f"`{n}`" for n in lacking[:6])
@@ -113,7 +116,7 @@ def _match_columns(got: pd.DataFrame, names: list[Any]) -> dict[Any, int]:
                 f"你的表缺少列 {some}。现有的列：{have}。",
             )
         )
-    return {n: p for n, p in positions.items() if p is not None}
+    return positions
 
 
 def _exact(col: Column) -> bool:
@@ -216,10 +219,10 @@ def _as_bag(
     left, right = _sorted_rows(got, mine, loose), _sorted_rows(want, theirs, loose)
     if not np.array_equal(mine[left], theirs[right]):
         return _bag_problem(n_got)
-    if any(unequal(got[n].take(left), want[n].take(right), tol).any() for n in loose):
-        # Noise may have sorted near-equal numbers another way round: pair rows off within each group.
-        if not _pair_off(got, want, loose, mine, theirs, tol):
-            return _bag_problem(n_got)
+    # Noise may have sorted near-equal numbers another way round: then rows are paired off within each group.
+    differ = any(unequal(got[n].take(left), want[n].take(right), tol).any() for n in loose)
+    if differ and not _pair_off(got, want, loose, mine, theirs, tol):
+        return _bag_problem(n_got)
     return None
 
 
@@ -228,7 +231,7 @@ def _sorted_rows(data: Columns, group: np.ndarray, loose: list[Any]) -> np.ndarr
     for i, name in enumerate(loose):
         col = data[name]
         frame[f"c{i}"] = col.data if col.kind == "number" else pd.Series(col.data).astype(str)
-    return frame.sort_values(list(frame.columns), kind="stable").index.to_numpy()
+    return np.asarray(frame.sort_values(list(frame.columns), kind="stable").index)
 
 
 def _pair_off(

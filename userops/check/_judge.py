@@ -16,51 +16,86 @@ from userops.check._plain import Unreadable, describe, unwrap
 Wrong = Mapping[str, tuple[Any, str]]
 Compare = Callable[[Any, Any], str | None]
 """Takes what came and what was wanted; returns None if they agree, else the sentence for the learner."""
+Form = Callable[[Any], Any]
+"""Brings an opened answer to the plain form in which the check reads it (see ``_form``)."""
 
 
-def judge(got: Any, want: Any, wrong: Wrong, compare: Compare, hint: str | None = None) -> None:
+def judge(
+    got: Any, want: Any, wrong: Wrong, compare: Compare, hint: str | None = None, *, form: Form
+) -> None:
     """Compare ``got`` with ``want``, then with each known misconception, and raise the fitting CheckError.
+
+    ``got`` is opened once; values are compared with it, and predicates get it in the check's ``form``.
 
     Raises:
         CheckError: ``got`` is not right.
         ValueError, TypeError: the test itself is malformed (``wrong`` is not ``{key: (value, message)}``).
     """
     _validate(wrong)
-    problem = verdict(got, want, compare)
+    opened, problem = _opened(got)
+    problem = problem or _verdict(opened, want, compare)
     if problem is None:
         return
+    shown = in_form(opened, form)
     for key, (value, message) in wrong.items():
-        if matches(got, value, compare):
+        if _matches(opened, shown, value, compare):
             fail(message, misconception=key)
     unusable(got)
     fail(problem if hint is None else f"{problem}\n{hint}")
 
 
-def verdict(got: Any, want: Any, compare: Compare) -> str | None:
-    """Return None if ``got`` is right, else a generic sentence; nothing a learner hands in can break it."""
+def _opened(got: Any) -> tuple[Any, str | None]:
+    """Return ``got`` without the wrapping of a foreign library, or as it is and what is wrong with it."""
     try:
-        return compare(unwrap(got), want)
+        return unwrap(got), None
+    except Unreadable as problem:
+        return got, str(problem)
+    except Exception:
+        return got, _unreadable(got)
+
+
+def _verdict(opened: Any, want: Any, compare: Compare) -> str | None:
+    """Return None if the answer is right, else a generic sentence; nothing a learner hands in can break it."""
+    try:
+        return compare(opened, want)
     except CheckError:
         raise
     except Unreadable as problem:
         return str(problem)
     except Exception:
-        return t(
-            f"Your answer could not be read: it is {describe(got)}. Hand in the form the exercise describes.",
-            f"读不懂你的答案：它是{describe(got)}。请按练习要求的形式作答。",
-        )
+        return _unreadable(opened)
 
 
-def matches(got: Any, value: Any, compare: Compare) -> bool:
-    """Tell whether ``got`` is what a wrong idea gives: a value, or a predicate of what came."""
+def _unreadable(got: Any) -> str:
+    return t(
+        f"Your answer could not be read: it is {describe(got)}. Hand in the form the exercise describes.",
+        f"读不懂你的答案：它是{describe(got)}。请按练习要求的形式作答。",
+    )
+
+
+def in_form(opened: Any, form: Form) -> Any:
+    """Return the answer in a check's form; as it came if it cannot be brought to it."""
     try:
-        if callable(value) and not isinstance(value, type):
-            return bool(value(got))
-        return compare(unwrap(got), value) is None
+        return form(opened)
+    except Exception:
+        return opened
+
+
+def _matches(opened: Any, shown: Any, value: Any, compare: Compare) -> bool:
+    """Tell whether the answer is what a wrong idea gives: a value, or a predicate of the answer's form."""
+    try:
+        if is_predicate(value):
+            return bool(value(shown))
+        return compare(opened, value) is None
     except CheckError:
         raise
     except Exception:
         return False
+
+
+def is_predicate(value: Any) -> bool:
+    """Tell whether what ``wrong`` or ``accepted`` names is a predicate, and not a value."""
+    return callable(value) and not isinstance(value, type)
 
 
 def unusable(got: Any) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import linecache
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from userops.check._error import box, not_attempted
 from userops.check._score import undefined
+
+_INSTALLED: Final = "_userops_handler"  # an attribute of the shell, which outlives a reload of this module
 
 
 def install() -> None:
@@ -16,9 +18,9 @@ def install() -> None:
         shell = get_ipython()  # type: ignore[name-defined]
     except NameError:
         return
-    if shell is not None and not getattr(shell, "_userops_handler", False):
+    if shell is not None and not getattr(shell, _INSTALLED, False):
         shell.set_custom_exc((NotImplementedError, NameError), _handle)
-        shell._userops_handler = True
+        setattr(shell, _INSTALLED, True)
 
 
 def _handle(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import numbers
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from userops._language import t
+from userops.check._error import quoting
 
 
 class _Missing:
@@ -321,6 +321,8 @@ def _from_polars(series: Any) -> pd.Series:
 
 def show(value: Any, limit: int = 40) -> str:
     """Return a short, safe text of one scalar."""
+    if (instead := quoting().value(value)) is not None:
+        return instead
     value = plain(value)
     if value is MISSING:
         return t("NaN (missing)", "NaN（缺失值）")
@@ -329,7 +331,7 @@ def show(value: Any, limit: int = 40) -> str:
         return f"{value:,.0f}" if whole else f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
     if isinstance(value, pd.Timestamp):
         midnight = value == value.normalize()
-        return value.strftime("%Y-%m-%d") if midnight else value.strftime("%Y-%m-%d %H:%M:%S")
+        return f"{value:%Y-%m-%d}" if midnight else f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, str):
         text = value if len(value) <= limit else value[: limit - 1] + "…"
         return t(f"'{text}'", f"“{text}”")
@@ -350,6 +352,8 @@ def many(n: int, one: str, more: str | None = None) -> str:
 
 def describe(value: Any) -> str:
     """Return what kind of thing came, in a few words and never at length."""
+    if (instead := quoting().thing(value)) is not None:
+        return instead
     try:
         return _describe(value)
     except Exception:
@@ -385,9 +389,9 @@ def _describe(value: Any) -> str:
     if kind == "delta":
         return t(f"the duration {scalar}", f"时长 {scalar}")
     if isinstance(value, (list, tuple, set, frozenset, np.ndarray, pd.Index)):
-        word_en, word_zh = {list: ("list", "列表"), tuple: ("tuple", "元组")}.get(
-            type(value), ("set", "集合") if isinstance(value, (set, frozenset)) else ("array", "数组")
-        )
+        words: dict[type, tuple[str, str]] = {list: ("list", "列表"), tuple: ("tuple", "元组")}
+        other = ("set", "集合") if isinstance(value, (set, frozenset)) else ("array", "数组")
+        word_en, word_zh = words.get(type(value), other)
         article = "an" if word_en == "array" else "a"
         return t(
             f"{article} {word_en} of {many(len(value), 'value')}", f"一个含 {len(value):,} 个值的{word_zh}"
@@ -396,8 +400,10 @@ def _describe(value: Any) -> str:
     return t(f"an object of type {name}", f"一个 {name} 对象")
 
 
-def sequence(value: Any) -> Iterable[Any] | None:
-    """Return lists, arrays, sets, dict views, ranges, Series and one-column frames as an iterable, else None."""
+def sequence(value: Any) -> Any:
+    """Return lists, arrays, sets, dict views, ranges, Series and one-column frames as a list, array, Series or
+    Index, else None.
+    """
     if isinstance(value, pd.DataFrame):
         return value.iloc[:, 0] if value.shape[1] == 1 else None
     if isinstance(value, np.ndarray):

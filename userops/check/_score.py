@@ -33,6 +33,18 @@ class Score:
         self._declared = 0.0
         self._first: CheckError | None = None
 
+    def declare(self, points: float) -> None:
+        """Count a part's points towards the maximum."""
+        self._declared += points
+
+    def add(self, points: float) -> None:
+        """Give a part's points."""
+        self._points += points
+
+    def miss(self, problem: CheckError) -> None:
+        """Note what was wrong with a part; the first is kept."""
+        self._first = self._first or problem
+
     def part(self, points: float, name: str = "") -> Part:
         """Return the context of one part worth ``points``."""
         return Part(self, float(points), str(name))
@@ -58,21 +70,21 @@ class Part:
         self._score, self._points, self._name = score, points, name
 
     def __enter__(self) -> Part:
-        self._score._declared += self._points
+        self._score.declare(self._points)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         if error is None:
-            self._score._points += self._points
+            self._score.add(self._points)
             print(f"✓ {self._name}" if self._name else "✓")
             return True
         if not isinstance(error, Exception):
             return False
         # Undefined in the test cell itself means unanswered; deeper down it is a mistake in the learner's code.
         problem = as_check_error(error, here=trace is not None and trace.tb_next is None)
-        self._score._first = self._score._first or problem
+        self._score.miss(problem)
         name = t(f"{self._name}: ", f"{self._name}：") if self._name else ""
         print(f"✗ {name}{problem.message}")
         return True

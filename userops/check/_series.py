@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 
 from userops._language import t
 from userops.check._compare import KindMismatch, align, codes, unequal
+from userops.check._form import as_dict, as_series, paired
 from userops.check._judge import Wrong, judge
 from userops.check._plain import Column, column, many, show
 from userops.check._table import Labelled, labelled
@@ -34,7 +36,8 @@ def series(
     Args:
         got: Series, dict, list, array, Index, or a frame of label columns and one value column.
         want: Series, dict or list; a list may get its labels through ``index``.
-        wrong: ``{key: (values in the form of want, or predicate, message)}``.
+        wrong: ``{key: (values in the form of want, or predicate, message)}``; a predicate gets a Series, which
+            takes the labels of ``want`` in their order if it has none.
         index: labels for a ``want`` that is a list.
         order: the order of rows matters.
         tol: absolute tolerance; default 1e-6 relative, exact for whole numbers.
@@ -50,9 +53,8 @@ def series(
             target = pd.Series(list(target), index=pd.Index(list(index)))
         return labelled(target)
 
-    wanted(
-        want
-    )  # A test that cannot be read is the author's mistake: it is raised here, not told the learner.
+    # A test that cannot be read is the author's mistake: it is raised here, not told the learner.
+    right = wanted(want)
 
     def compare(value: Any, target: Any) -> str | None:
         target = wanted(target)
@@ -61,7 +63,7 @@ def series(
         problem = _series_problem(mine, target, order=order, tol=tol)
         return problem or (_names_problem(mine, target) if names else None)
 
-    judge(got, want, wrong or {}, compare, hint)
+    judge(got, want, wrong or {}, compare, hint, form=partial(as_series, want=right))
 
 
 def mapping(
@@ -77,7 +79,7 @@ def mapping(
     Args:
         got: what the learner has.
         want: dict or Series.
-        wrong: ``{key: (dict, Series or predicate, message)}``.
+        wrong: ``{key: (dict, Series or predicate, message)}``; a predicate gets a dict of built-ins.
         tol: absolute tolerance; default 1e-6 relative, exact for whole numbers.
         hint: a sentence added to the generic message.
 
@@ -85,17 +87,11 @@ def mapping(
         CheckError: not right.
     """
 
-    labelled(want)
+    right = labelled(want)
 
     def compare(value: Any, target: Any) -> str | None:
         target = labelled(target)
-        if (
-            isinstance(value, (list, tuple))
-            and value
-            and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in value)
-        ):
-            value = dict(value)
-        mine = labelled(value, width=len(target.labels or [None]))
+        mine = labelled(paired(value), width=len(target.labels or [None]))
         if not len(mine.values) and len(target.values):
             return _length(0, len(target.values))
         if mine.labels is None or (mine.default_index and not target.default_index):
@@ -105,7 +101,7 @@ def mapping(
             )
         return _by_label(mine, target, order=False, tol=tol)
 
-    judge(got, want, wrong or {}, compare, hint)
+    judge(got, want, wrong or {}, compare, hint, form=partial(as_dict, want=right))
 
 
 def _series_problem(got: Labelled, want: Labelled, *, order: bool, tol: float | None) -> str | None:

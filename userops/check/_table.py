@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +40,9 @@ def as_frame(value: Any) -> pd.DataFrame | None:
             return pd.DataFrame(value)
         columns = {k: sequence(unwrap(v)) for k, v in value.items()}
         if all(c is not None for c in columns.values()):
-            lengths = {len(c) for c in columns.values()}  # type: ignore[arg-type]
+            lengths = {len(c) for c in columns.values()}
             if len(lengths) == 1:
-                return pd.DataFrame({k: list(c) for k, c in columns.items()})  # type: ignore[arg-type]
+                return pd.DataFrame({k: list(c) for k, c in columns.items()})
     if isinstance(value, np.ndarray) and value.dtype.names:
         return pd.DataFrame.from_records(value)
     return None
@@ -99,7 +100,7 @@ def labelled(value: Any, *, width: int = 1) -> Labelled:
         found.to_series()
         if isinstance(found, pd.Index)
         else pd.Series(list(found), dtype=object if len(found) == 0 else None)
-    )  # type: ignore[arg-type]
+    )
     return Labelled(values=values.reset_index(drop=True), labels=None)
 
 
@@ -157,9 +158,9 @@ def table(value: Any, want: pd.DataFrame | None = None) -> pd.DataFrame:
     value = unwrap(value)
     if isinstance(value, pd.Series) and want is not None:
         value = _series_as_frame(value, want)
-    if want is not None and isinstance(value, dict) and value and len(want) == 1:
-        if not any(sequence(unwrap(v)) is not None for v in value.values()):
-            value = [value]
+    one_row = want is not None and len(want) == 1 and isinstance(value, dict) and value
+    if one_row and all(sequence(unwrap(v)) is None for v in value.values()):
+        value = [value]
     frame = as_frame(value)
     if frame is None and want is not None:
         array = np.asarray(value, dtype=object) if isinstance(value, (list, tuple, np.ndarray)) else None
@@ -222,6 +223,16 @@ def find_column(frame: pd.DataFrame, name: Any) -> int | None:
     return None
 
 
+def find_columns(frame: pd.DataFrame, names: Sequence[Any]) -> dict[Any, int]:
+    """Return the positions of those of ``names`` that are there (see ``find_column``)."""
+    found = {name: place for name in names if (place := find_column(frame, name)) is not None}
+    lacking = [name for name in names if name not in found]
+    if lacking and lacking == list(names[:1]) and "index" in list(frame.columns):
+        # The one column that is missing is the index, which only has no name.
+        found[lacking[0]] = list(frame.columns).index("index")
+    return found
+
+
 def _label(value: Any) -> str:
     value = plain(value)
     if isinstance(value, tuple):
@@ -229,5 +240,5 @@ def _label(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%d")
+        return f"{value:%Y-%m-%d}"
     return str(value).strip().casefold()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from userops._language import t
 from userops.check._compare import same_number, same_scalar
+from userops.check._form import collection, listed, only, scalar
 from userops.check._judge import Wrong, judge
-from userops.check._plain import MISSING, Unreadable, describe, kind_of, many, plain, sequence, show, unwrap
+from userops.check._plain import MISSING, Unreadable, describe, kind_of, many, plain, show
 
 
 def number(
@@ -29,7 +29,8 @@ def number(
     Args:
         got: what the learner has; a Series, array, list or frame holding one number is taken as that number.
         want: the right number; whole numbers (``int``) are compared exactly, others to 1e-6 relative.
-        wrong: ``{key: (value or predicate, message)}``, the known misconceptions.
+        wrong: ``{key: (value or predicate, message)}``, the known misconceptions; a predicate gets the number
+            as a built-in.
         tol: absolute tolerance instead of the default.
         hint: a sentence added to the generic message.
 
@@ -40,13 +41,13 @@ def number(
         raise TypeError(f"number() wants a number, not {type(want).__name__}")
 
     def compare(value: Any, target: Any) -> str | None:
-        return _number_problem(value, plain(_only(target)), tol)
+        return _number_problem(value, plain(only(target)), tol)
 
-    judge(got, want, wrong or {}, compare, hint)
+    judge(got, want, wrong or {}, compare, hint, form=scalar)
 
 
 def _number_problem(value: Any, want: Any, tol: float | None) -> str | None:
-    got = plain(_only(value))
+    got = plain(only(value))
     kind = kind_of(got)
     if kind == "void" or want is MISSING:
         if kind == "void" and want is MISSING:
@@ -109,24 +110,6 @@ def _near_miss(got: float, want: float, tol: float | None) -> str | None:
     return None
 
 
-def _only(value: Any) -> Any:
-    """Return the one value in a container of one, else the value as it is."""
-    value = unwrap(value)
-    if isinstance(value, dict):
-        return next(iter(value.values())) if len(value) == 1 else value
-    if isinstance(value, (pd.DataFrame, pd.Series, pd.Index, np.ndarray)):
-        if value.size != 1:
-            return value
-        return (
-            value.iloc[0, 0]
-            if isinstance(value, pd.DataFrame)
-            else np.asarray(value, dtype=object).ravel()[0]
-        )
-    if isinstance(value, (list, tuple, set, frozenset)) and len(value) == 1:
-        return _only(next(iter(value)))
-    return value
-
-
 def text(
     got: Any, want: str | Collection[str], *, wrong: Wrong | None = None, hint: str | None = None
 ) -> None:
@@ -135,7 +118,7 @@ def text(
     Args:
         got: what the learner has.
         want: the right text, or a collection of texts that are all right.
-        wrong: ``{key: (text, texts or predicate, message)}``.
+        wrong: ``{key: (text, texts or predicate, message)}``; a predicate gets the text.
         hint: a sentence added to the generic message.
 
     Raises:
@@ -143,7 +126,7 @@ def text(
     """
 
     def compare(value: Any, target: Any) -> str | None:
-        came = _only(value)
+        came = only(value)
         value = plain(came)
         if kind_of(value) != "text":
             return t(
@@ -153,16 +136,17 @@ def text(
         if not value.strip():
             return t("The text is empty.", "文本是空的。")
         accepted = [target] if isinstance(target, str) else list(target)
-        if _folded(value) in {_folded(a) for a in accepted}:
+        if folded(value) in {folded(a) for a in accepted}:
             return None
         return t(
             f"{show(value)} is not it. Read the question once more.", f"{show(value)}不对，请再读一遍题目。"
         )
 
-    judge(got, want, wrong or {}, compare, hint)
+    judge(got, want, wrong or {}, compare, hint, form=scalar)
 
 
-def _folded(value: str) -> str:
+def folded(value: str) -> str:
+    """Return a text without what does not matter: case, spaces, dashes, full-width forms, outer punctuation."""
     folded = unicodedata.normalize("NFKC", value).casefold()
     return "".join(folded.replace("_", " ").replace("-", " ").split()).strip(".,;:!?。、；：'\"“”‘’")
 
@@ -181,7 +165,7 @@ def choice(
         got: what the learner chose.
         want: the right option, or a set, list or tuple of options that are all right.
         options: everything that may be chosen; the learner is told these.
-        wrong: ``{key: (option or predicate, message)}``.
+        wrong: ``{key: (option or predicate, message)}``; a predicate gets the choice as a built-in.
         hint: a sentence added to the generic message.
 
     Raises:
@@ -193,7 +177,7 @@ def choice(
             raise ValueError(f"choice(): the wanted {accepted!r} is not among the options")
 
     def compare(value: Any, target: Any) -> str | None:
-        value = plain(_only(value))
+        value = plain(only(value))
         if any(_same_choice(value, a) for a in _accepted(target)):
             return None
         names = t(", ", "、").join(show(o) for o in listed)
@@ -207,7 +191,7 @@ def choice(
             f"选{show(value)}不合适。想想其他选项的理由。",
         )
 
-    judge(got, want, wrong or {}, compare, hint)
+    judge(got, want, wrong or {}, compare, hint, form=scalar)
 
 
 def _accepted(want: Any) -> list[Any]:
@@ -217,7 +201,7 @@ def _accepted(want: Any) -> list[Any]:
 def _same_choice(a: Any, b: Any) -> bool:
     a, b = plain(a), plain(b)
     if isinstance(a, str) and isinstance(b, str):
-        return _folded(a) == _folded(b)
+        return folded(a) == folded(b)
     return kind_of(a) == kind_of(b) and same_scalar(a, b)
 
 
@@ -234,7 +218,7 @@ def items(
     Args:
         got: list, tuple, set, array, Index, Series (its values), one-column frame or dict view.
         want: the right items, in the right order if ``order``.
-        wrong: ``{key: (items or predicate, message)}``.
+        wrong: ``{key: (items or predicate, message)}``; a predicate gets a list (of a set, a frozenset).
         order: the order matters too.
         hint: a sentence added to the generic message.
 
@@ -242,36 +226,17 @@ def items(
         CheckError: not right.
     """
 
-    _listed(want)
+    listed(want)
 
     def compare(value: Any, target: Any) -> str | None:
         as_set = isinstance(value, (set, frozenset)) or isinstance(target, (set, frozenset))
-        return _items_problem(value, _listed(target), order=order and not as_set, as_set=as_set)
+        return _items_problem(value, listed(target), order=order and not as_set, as_set=as_set)
 
-    judge(got, want, wrong or {}, compare, hint)
-
-
-def _listed(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        raise Unreadable(
-            t(
-                "Expected a list; you handed in a dict. Hand in its keys or its values.",
-                "应为列表，你交的是字典。请只交它的键或值。",
-            )
-        )
-    found = sequence(unwrap(value))
-    if found is None:
-        raise Unreadable(
-            t(
-                f"Expected a list of things; you handed in {describe(value)}.",
-                f"应为一个列表，你交的是{describe(value)}。",
-            )
-        )
-    return [plain(v) for v in found]
+    judge(got, want, wrong or {}, compare, hint, form=collection)
 
 
 def _items_problem(value: Any, want: list[Any], *, order: bool, as_set: bool) -> str | None:
-    got = _listed(value)
+    got = listed(value)
     got_keys, want_keys = [_key(v) for v in got], [_key(v) for v in want]
     if as_set:
         got_keys, want_keys = sorted(set(got_keys), key=repr), sorted(set(want_keys), key=repr)
@@ -314,6 +279,7 @@ def _key(value: Any) -> Hashable:
         return int(value)
     try:
         hash(value)
+        key: Hashable = value
     except TypeError as error:
         raise Unreadable(
             t(
@@ -321,7 +287,7 @@ def _key(value: Any) -> Hashable:
                 f"列表里应是单个的值，你的列表里有{describe(value)}。",
             )
         ) from error
-    return value
+    return key
 
 
 def _same_numbers(got: list[Any], want: list[Any], *, order: bool, as_set: bool) -> bool:

@@ -105,9 +105,7 @@ def _options(options: Sequence[Any] | Mapping[Label, Any]) -> list[tuple[str, An
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%d")
-    return str(value)
+    return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else str(value)
 
 
 def _widget(control: Control) -> widgets.Widget:
@@ -293,7 +291,8 @@ class Explorer:
 
     def _make(self, values: dict[str, Any]) -> tuple[pd.DataFrame, bytes, str]:
         frame = self._compute(**values)
-        with mpl.rc_context(style.settings()):
+        look: Any = style.settings()  # matplotlib's stubs name every key
+        with mpl.rc_context(look):
             # Not through pyplot: nothing to close, and no second picture from the inline back end.
             figure = Figure(figsize=self._figsize, dpi=DPI)
             canvas = FigureCanvasAgg(figure)
@@ -301,11 +300,10 @@ class Explorer:
             target = figure if wants_figure else figure.subplots()
             said = self._draw(target, frame, **_accepted(self._draw, values))
             # One pass: savefig() would draw twice, once only for the layout.
-            canvas.draw()
+            canvas.draw()  # type: ignore[no-untyped-call]
         picture = BytesIO()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(
-            picture, "png", compress_level=1
-        )
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        Image.fromarray(pixels).convert("RGB").save(picture, "png", compress_level=1)
         if self._describe is not None:
             said = self._describe(frame, **_accepted(self._describe, values))
         return frame, picture.getvalue(), said if isinstance(said, str) else ""

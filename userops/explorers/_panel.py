@@ -35,14 +35,14 @@ class Panel:
     @property
     def days(self) -> int:
         """Ages run from 0 to ``days - 1``."""
-        return self.running.shape[0] - 1
+        return len(self.running) - 1
 
     def active(self, first: int, last: int | None) -> np.ndarray:
         """Tell for each user whether any age from ``first`` to ``last`` (None: ever after) was active."""
         if last is None:
-            return self.last >= first
+            return np.asarray(self.last >= first)
         stop, begin = min(last + 1, self.days), min(first, self.days)
-        return self.running[stop] > self.running[begin]
+        return np.asarray(self.running[stop] > self.running[begin])
 
 
 def panel(people: pd.DataFrame, ages: pd.DataFrame) -> Panel:

@@ -33,7 +33,7 @@ def compute(data: Panel, *, report: str | pd.Timestamp, first: int = 30, width: 
         ``everyone`` (retained / users: the naive rate), ``honest`` (retained_judged / judged, else missing).
     """
     day = np.datetime64(pd.Timestamp(report), "D")
-    follow = (day - data.start).astype(np.int64)
+    follow = np.asarray(day - data.start).astype(np.int64)
     here = follow >= 0
     last = first + width - 1
     # What the report can have seen of the bracket: its days up to the report, each user's own number of them.

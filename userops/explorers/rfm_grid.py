@@ -103,8 +103,9 @@ def draw(ax: Axes, frame: pd.DataFrame) -> None:
     dark = grid.to_numpy().max() / 2
     for (row, column), n in np.ndenumerate(grid.to_numpy()):
         ax.text(column, row, f"{n:,}", ha="center", va="center", color="white" if n > dark else "black")
-    ax.set_xticks(range(5), range(1, 6))
-    ax.set_yticks(range(5), range(1, 6))
+    scores = [str(score) for score in range(1, 6)]
+    ax.set_xticks(range(5), scores)
+    ax.set_yticks(range(5), scores)
     ax.set(
         xlabel=t("frequency score", "F 分"),
         ylabel=t("recency score (5: bought lately)", "R 分（5：最近刚买）"),

@@ -41,10 +41,9 @@ def cohort_table(people: pd.DataFrame, ages: pd.DataFrame, width: int = 30) -> p
     judged = judged[judged["period"] < judged["over"]]
     came = ages[["user_id"]].assign(period=ages["age"] // width).drop_duplicates().assign(came=1)
     judged = judged.merge(came, on=["user_id", "period"], how="left")
-    counts = judged.groupby(["cohort", "period"], as_index=False).agg(
+    return judged.groupby(["cohort", "period"], as_index=False).agg(
         users=("user_id", "size"), retained=("came", "count")
     )
-    return counts
 
 
 def lifetimes(people: pd.DataFrame, ages: pd.DataFrame, silence: int = 45) -> pd.DataFrame:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations
-from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from userops._load import load
 from userops.lessons.habits import HABITS, MIN_VISITS, SKEWED, label, prepare, wide_table
 
 __all__ = [
@@ -30,21 +29,14 @@ __all__ = [
 ]
 
 
-_INTERVIEWS: Final = Path(__file__).with_name("interviews.csv")
-
-
 def interviews() -> pd.DataFrame:
     """Return what the research team wrote down: 400 users drawn at random from the wide table of 2025-12-01.
 
-    They belong to the shipped company, and to no other.
-
     Returns:
-        ``user_id``, ``interviewed_on`` (a weekday of December 2025) and ``persona`` (a key of
-        ``userops.schema.PERSONAS``), one row a user.
+        The shipped company's table ``interviews``: ``user_id``, ``interviewed_on`` (a weekday of December
+        2025) and ``persona`` (a key of ``userops.schema.PERSONAS``), one row a user.
     """
-    table = pd.read_csv(_INTERVIEWS, encoding="utf-8", dtype={"user_id": "int64", "persona": "str"})
-    table["interviewed_on"] = pd.to_datetime(table["interviewed_on"]).astype("datetime64[us]")
-    return table
+    return load("interviews")
 
 
 def letters(labels: np.ndarray | pd.Series, index: pd.Index | None = None) -> pd.Series:
@@ -117,8 +109,6 @@ def choose_k(
 
 def shipped_table() -> pd.DataFrame:
     """Return the wide table of the shipped company at 2025-12-01, with ``spend``: what benchmarks run on."""
-    from userops._load import load
-
     events = load("events", columns=["user_id", "session_id", "ts", "event", "product_id"])
     table = wide_table(events, load("products"), before="2025-12-01")
     orders = load("orders", columns=["user_id", "status", "paid_at", "amount"])

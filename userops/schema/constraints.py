@@ -81,7 +81,7 @@ def _has(tables: Tables, need: str) -> bool:
 
 def _before(frame: pd.DataFrame, first: str, second: str) -> np.ndarray:
     """Return the rows whose ``first`` lies before ``second``; a missing time breaks nothing."""
-    return (frame[first] < frame[second]).fillna(False).to_numpy()
+    return np.asarray((frame[first] < frame[second]).fillna(False))
 
 
 def _sum_of_lines(tables: Tables) -> np.ndarray:
@@ -89,20 +89,19 @@ def _sum_of_lines(tables: Tables) -> np.ndarray:
     totals = (items["quantity"] * items["unit_price"]).groupby(items["order_id"]).sum()
     expected = totals.reindex(orders["order_id"]).to_numpy()
     # An order without a line has no sum, and breaks the rule too.
-    return ~(np.abs(expected - orders["items_total"].to_numpy()) < CENT)
+    return np.asarray(~(np.abs(expected - orders["items_total"].to_numpy()) < CENT))
 
 
 def _amount(tables: Tables) -> np.ndarray:
     orders = tables["orders"]
-    return ~(
-        np.abs(orders["items_total"] - orders["discount"] + orders["shipping"] - orders["amount"]) < CENT
-    ).to_numpy()
+    off = orders["items_total"] - orders["discount"] + orders["shipping"] - orders["amount"]
+    return np.asarray(~(off.abs() < CENT))
 
 
 def _status(tables: Tables) -> np.ndarray:
     orders = tables["orders"]
     cancelled, refunded = orders["status"] == "cancelled", orders["status"] == "refunded"
-    return ((cancelled != orders["paid_at"].isna()) | (refunded != orders["refunded_at"].notna())).to_numpy()
+    return np.asarray((cancelled != orders["paid_at"].isna()) | (refunded != orders["refunded_at"].notna()))
 
 
 def _paid_without_event(tables: Tables) -> np.ndarray:
@@ -114,20 +113,20 @@ def _paid_without_event(tables: Tables) -> np.ndarray:
         left_on=["session_id", "paid_at"],
         right_on=["session_id", "ts"],
     )
-    return (orders["paid_at"].notna().to_numpy()) & both["seen"].isna().to_numpy()
+    return np.asarray(orders["paid_at"].notna().to_numpy() & both["seen"].isna().to_numpy())
 
 
 def _payment_without_order(tables: Tables) -> np.ndarray:
     orders, events = tables["orders"], tables["events"]
     paid = orders.loc[orders["paid_at"].notna(), "session_id"]
-    return ((events["event"] == "payment") & ~events["session_id"].isin(paid)).to_numpy()
+    return np.asarray((events["event"] == "payment") & ~events["session_id"].isin(paid))
 
 
 def _too_early(table: str, column: str) -> Callable[[Tables], np.ndarray]:
     def breaks(tables: Tables) -> np.ndarray:
         joined = tables["users"].set_index("user_id")["registered_at"]
         frame = tables[table]
-        return (frame[column] < frame["user_id"].map(joined)).fillna(False).to_numpy()
+        return np.asarray((frame[column] < frame["user_id"].map(joined)).fillna(False))
 
     return breaks
 
@@ -135,38 +134,38 @@ def _too_early(table: str, column: str) -> Callable[[Tables], np.ndarray]:
 def _mixed_sessions(tables: Tables) -> np.ndarray:
     events = tables["events"]
     first = events.drop_duplicates("session_id").set_index("session_id")["visitor_id"]
-    return (events["visitor_id"] != events["session_id"].map(first)).to_numpy()
+    return np.asarray(events["visitor_id"] != events["session_id"].map(first))
 
 
 def _unlaunched(tables: Tables) -> np.ndarray:
     events = tables["events"]
     launched = tables["products"].set_index("product_id")["launched_on"]
-    return (events["ts"] < events["product_id"].map(launched)).fillna(False).to_numpy()
+    return np.asarray((events["ts"] < events["product_id"].map(launched)).fillna(False))
 
 
 def _coupon_of_another(tables: Tables) -> np.ndarray:
     owner = tables["coupons"].set_index("coupon_id")["user_id"]
     orders = tables["orders"]
     used = orders["coupon_id"].map(owner)
-    return (used.notna() & (used != orders["user_id"])).to_numpy()
+    return np.asarray(used.notna() & (used != orders["user_id"]))
 
 
 def _overdrawn(tables: Tables) -> np.ndarray:
     points = tables["points"]
     order = points.sort_values(["user_id", "ts"], kind="stable")
     balance = order.groupby("user_id")["delta"].cumsum()
-    return (balance < 0).reindex(points.index).to_numpy()
+    return np.asarray((balance < 0).reindex(points.index))
 
 
 def _held_out_but_read(tables: Tables) -> np.ndarray:
     messages = tables["messages"]
-    return (messages["holdout"] & (messages["opened_at"].notna() | messages["clicked_at"].notna())).to_numpy()
+    return np.asarray(messages["holdout"] & (messages["opened_at"].notna() | messages["clicked_at"].notna()))
 
 
 def _cents(table: str, column: str) -> Callable[[Tables], np.ndarray]:
     def breaks(tables: Tables) -> np.ndarray:
         values = tables[table][column].to_numpy()
-        return values != np.round(values, 2)
+        return np.asarray(values != np.round(values, 2))
 
     return breaks
 
@@ -257,7 +256,7 @@ RULES: tuple[Rule, ...] = (
         "events.ts",
         "earlier than the row before; sort the table by ts.",
         "早于上一行；请按 ts 排序。",
-        lambda tables: np.r_[False, np.diff(tables["events"]["ts"].to_numpy()) < np.timedelta64(0)],
+        lambda tables: np.r_[False, np.diff(tables["events"]["ts"].to_numpy()) < np.timedelta64(0, "us")],
     ),
     Rule(
         "events",
@@ -286,6 +285,7 @@ RULES: tuple[Rule, ...] = (
             ("community", "joined_at"),
             ("tickets", "created_at"),
             ("surveys", "sent_at"),
+            ("interviews", "interviewed_on"),
         )
     ),
     Rule(

@@ -49,6 +49,7 @@ class Table:
 
     @property
     def names(self) -> list[str]:
+        """The columns' names, in order."""
         return [column.name for column in self.columns]
 
     def __getitem__(self, name: str) -> Column:
@@ -727,6 +728,24 @@ _ALL: tuple[Table, ...] = (
             Column("comment_zh", TEXT, "comment, in Chinese", "评语（中文）", missing=("none", "无")),
         ),
         key=("survey_id",),
+        links={"user_id": ("users", "user_id")},
+    ),
+    Table(
+        "interviews",
+        "a user drawn at random from the regulars and interviewed by the research team",
+        "一位从常客中随机抽出、接受调研团队访谈的用户",
+        (
+            _USER,
+            Column("interviewed_on", TIME, "day of the call", "访谈日期"),
+            Column(
+                "persona",
+                TEXT,
+                "the type the interviewer wrote down",
+                "访谈员记录的用户类型",
+                values=PERSONAS,
+            ),
+        ),
+        key=("user_id",),
         links={"user_id": ("users", "user_id")},
     ),
 )

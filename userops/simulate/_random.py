@@ -30,7 +30,8 @@ def pick(rng: np.random.Generator, weights: Floats, rows: Ints) -> Ints:
     cumulative /= cumulative[:, -1:]
     flat = (cumulative + np.arange(len(weights))[:, None]).ravel()
     found = np.searchsorted(flat, rows + rng.random(len(rows)), side="right") - rows * width
-    return np.clip(found, 0, width - 1)
+    drawn: Ints = np.clip(found, 0, width - 1)
+    return drawn
 
 
 def pick_own(rng: np.random.Generator, cumulative: Floats, rows: Ints) -> Ints:

@@ -1,4 +1,4 @@
-"""One block of users from the first visit to the last survey, and its tables.
+"""One block of users from the first visit to the last interview, and its tables.
 
 A company is a row of blocks that share the shelf and the adverts but nothing else, so memory does not
 grow with the number of users. Identifiers of a block start where the block's number says.
@@ -28,6 +28,7 @@ from userops.simulate import orders as ordering
 from userops.simulate import visits as visiting
 from userops.simulate._random import Ints
 from userops.simulate.catalogue import Catalogue
+from userops.simulate.interviews import interviews
 from userops.simulate.media import stamps
 from userops.simulate.people import Adverts, People, people
 
@@ -53,6 +54,7 @@ def labels(names: Iterable[str], codes: Ints) -> pd.Series:
 
 
 def nullable(values: Ints, present: np.ndarray) -> pd.Series:
+    """Return whole numbers as ``Int64``, missing where ``present`` is False."""
     return pd.Series(pd.arrays.IntegerArray(values.astype(np.int64), ~present))
 
 
@@ -165,6 +167,7 @@ def make_block(
     }
     tables |= _orders(orders, lines, by_time, user_id, session_id, order_id, base)
     truth = _truth(who, groups, user_id)
+    tables["interviews"] = interviews(tables["events"], truth, seed, number)
     return Block(tables, truth, growth.tracked(touched, len(ads.campaigns)))
 
 

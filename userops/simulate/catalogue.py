@@ -87,6 +87,7 @@ class Catalogue:
 
 
 def catalogue(seed: int) -> Catalogue:
+    """Return the shelf of a company: the products, and how each persona and purse chooses among them."""
     rng = stream(seed, -1, "catalogue")
     names_en: list[str] = []
     names_zh: list[str] = []
@@ -152,6 +153,8 @@ def catalogue(seed: int) -> Catalogue:
 
 @dataclass(frozen=True)
 class AdCampaign:
+    """One advertising campaign of a channel; ``first`` and ``last`` are days of the year."""
+
     campaign_id: int
     name_en: str
     name_zh: str
@@ -177,7 +180,7 @@ _AD_PHASES = (
 
 def ad_campaigns() -> list[AdCampaign]:
     """Return the adverts' campaigns: three a paid channel."""
-    found = []
+    found: list[AdCampaign] = []
     for channel, (en, zh) in _AD_NAMES.items():
         for phase_en, phase_zh, first, last, strength in _AD_PHASES:
             number = 101 + len(found)
@@ -199,7 +202,7 @@ WELCOME_ID = 1
 
 
 def promotion_id(place: int) -> int:
-    """Return the campaign_id of a promotion by its place in ``plan.PROMOTIONS``."""
+    """Return the campaign_id of a promotion by its place in ``parameters.PROMOTIONS``."""
     return 2 + place
 
 

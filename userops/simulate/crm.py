@@ -32,6 +32,8 @@ WELCOME, CART, RECALL, HOLIDAY = range(4)
 
 @dataclass
 class Messages:
+    """Messages sent, one entry a message; times are seconds of the year."""
+
     user: Ints
     kind: Ints
     sent: Ints
@@ -39,10 +41,12 @@ class Messages:
     caused: Ints  # start of the visit that the message caused, else −1
 
     def take(self, chosen: Ints | Bools) -> Messages:
+        """Return the messages at ``chosen`` (indices or a mask)."""
         return Messages(*(getattr(self, item.name)[chosen] for item in fields(self)))
 
 
 def join_messages(parts: list[Messages]) -> Messages:
+    """Return the messages of all parts, one part after another."""
     return Messages(
         *(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Messages))
     )
@@ -200,6 +204,8 @@ def answers(messages: Messages, visits: Visits, seed: int, block: int) -> tuple[
 
 @dataclass
 class Groups:
+    """Memberships of chat groups, one entry a membership; times are seconds of the year."""
+
     group: Ints
     user: Ints
     joined: Ints

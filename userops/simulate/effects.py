@@ -20,7 +20,8 @@ from userops.simulate.people import Adverts
 
 
 def date(day: int) -> str:
-    return str(np.datetime64("2025-01-01") + day)
+    """Return a day of the year as ``2025-MM-DD``."""
+    return str(np.datetime64("2025-01-01") + np.timedelta64(day, "D"))
 
 
 def counterfactuals(users: int, seed: int, shelf: Catalogue, ads: Adverts, real: Block) -> dict[str, Any]:

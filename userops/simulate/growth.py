@@ -18,6 +18,8 @@ from userops.simulate.visits import ANONYMOUS, BEFORE, REGISTRATION, RING, USUAL
 
 @dataclass
 class Touches:
+    """Marketing touches, one entry a touch; times are seconds of the year."""
+
     visit: Ints  # index of the visit it led to
     ts: Ints
     channel: Ints
@@ -78,6 +80,8 @@ def tracked(touched: Touches, campaigns: int) -> Ints:
 
 @dataclass
 class Referrals:
+    """Invitations, one entry an invitation; people are indices of users, times seconds of the year."""
+
     inviter: Ints
     invitee: Ints  # −1
     invited: Ints
@@ -126,6 +130,8 @@ BEFORE_DAYS = 90
 
 @dataclass
 class Assignments:
+    """Users in experiments, one entry a user and experiment."""
+
     experiment: Ints
     user: Ints
     treatment: Bools
@@ -189,7 +195,8 @@ def peeks(treatment: Bools, converted: Bools, exposed: Ints) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = hits_t / t - (hits - hits_t) / (n - t)
         z = gap / np.sqrt(pooled * (1 - pooled) * (1 / t + 1 / (n - t)))
-    return np.nan_to_num(z)
+    seen: Floats = np.nan_to_num(z)
+    return seen
 
 
 def unlucky_coin(rng: np.random.Generator, converted: Bools, exposed: Ints) -> Bools:

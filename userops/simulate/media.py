@@ -39,7 +39,7 @@ def stamps(seconds: Ints) -> pd.Series:
     """Turn seconds of the year into timestamps; negative seconds mean missing."""
     seconds = np.asarray(seconds)
     values = (EPOCH + seconds.astype("timedelta64[s]")).astype("datetime64[us]")
-    values[seconds < 0] = np.datetime64("NaT")
+    values[seconds < 0] = np.datetime64("NaT", "us")
     return pd.Series(values)
 
 

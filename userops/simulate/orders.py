@@ -23,6 +23,8 @@ WELCOME = (1000, 5900)  # face value and min spend, fen
 
 @dataclass
 class Orders:
+    """Orders, one entry an order; times are seconds of the year, money is in fen."""
+
     visit: Ints
     user: Ints
     created: Ints
@@ -37,15 +39,19 @@ class Orders:
 
     @property
     def discount(self) -> Ints:
+        """What coupon and points take off, in fen."""
         return self.coupon_value + self.points
 
     @property
     def amount(self) -> Ints:
+        """What is to pay, in fen."""
         return self.items_total - self.discount + self.shipping
 
 
 @dataclass
 class Lines:
+    """Order lines, one entry a line; ``order`` and ``product`` are indices, ``price`` is in fen."""
+
     order: Ints
     product: Ints
     quantity: Ints
@@ -54,6 +60,8 @@ class Lines:
 
 @dataclass
 class Coupons:
+    """Coupons issued, one entry a coupon; times are seconds of the year, money is in fen."""
+
     campaign: Ints
     user: Ints
     issued: Ints
@@ -65,6 +73,8 @@ class Coupons:
 
 @dataclass
 class Points:
+    """The points ledger, one entry a booking; times are seconds of the year."""
+
     user: Ints
     ts: Ints
     delta: Ints
@@ -112,7 +122,7 @@ def coupons_of(visits: Visits, who: People, seed: int, block: int) -> Coupons:
             *(np.full(count, v) for v in WELCOME),
         )
     ]
-    for place, (_, _, first, last, face, least, _) in enumerate(parameters.PROMOTIONS):
+    for place, (_, _, first, last, value, minimum, _) in enumerate(parameters.PROMOTIONS):
         inside = (visits.user >= 0) & (visits.kind != BEFORE)
         inside &= (visits.start >= first * DAY) & (visits.start < (last + 1) * DAY)
         index = np.flatnonzero(inside)
@@ -122,8 +132,8 @@ def coupons_of(visits: Visits, who: People, seed: int, block: int) -> Coupons:
             who.ring[user] & (place == parameters.DOUBLE_11)
         )
         user, issued = user[claims], issued[claims]
-        fill = (np.full(len(user), value) for value in (face * 100, least * 100))
-        parts.append((np.full(len(user), promotion_id(place)), user, issued, *fill))
+        face, least = np.full(len(user), value * 100), np.full(len(user), minimum * 100)
+        parts.append((np.full(len(user), promotion_id(place)), user, issued, face, least))
     campaign, user, issued, face, least = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((user, issued))
     # One device a user, but some households share one, and the ring shares a handful.
@@ -273,7 +283,8 @@ def _points(
     base = gained[np.searchsorted(key, np.arange(len(who)) * (2 * END))]
 
     def gained_before(whom: Ints, when: Ints) -> Ints:
-        return gained[np.searchsorted(key, whom * (2 * END) + when)] - base[whom]
+        points: Ints = gained[np.searchsorted(key, whom * (2 * END) + when)] - base[whom]
+        return points
 
     # An order that uses points may use what was gained since the last one that did.
     pays = np.flatnonzero(

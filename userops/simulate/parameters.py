@@ -119,7 +119,8 @@ def hours() -> Floats:
             away = np.abs(clock - centre)
             away = np.minimum(away, 24 - away)
             table[row] += weight * np.exp(-0.5 * (away / width) ** 2) / width
-    return table / table.sum(axis=1, keepdims=True)
+    weights: Floats = table / table.sum(axis=1, keepdims=True)
+    return weights
 
 
 # ---------------------------------------------------------------- the year
@@ -162,7 +163,7 @@ def traffic() -> Floats:
     season[day(10, 31)] *= 1.3
     season[day(11, 9) : day(11, 12)] *= [1.15, 1.35, 1.8]
     season[day(12, 10) : day(12, 13)] *= [1.1, 1.2, 1.5]
-    table = season * WEEKDAY_RHYTHM[:, WEEKDAY]
+    table: Floats = season * WEEKDAY_RHYTHM[:, WEEKDAY]
     for gift in GIFT_DAYS:
         table[PERSONA["one_off_gifter"], gift - 6 : gift] *= 3.0
     return table

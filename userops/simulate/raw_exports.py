@@ -102,10 +102,12 @@ def dates(rng: np.random.Generator, when: pd.Series) -> tuple[pd.Series, np.ndar
 
 
 def wide(text: pd.Series) -> pd.Series:
+    """Return text with full-width digits, as an input method leaves them."""
     return text.str.translate(_WIDE)
 
 
 def spaced(rng: np.random.Generator, text: pd.Series) -> pd.Series:
+    """Return text with up to two blanks before it and one or two behind."""
     left, right = rng.integers(0, 3, len(text)), rng.integers(1, 3, len(text))
     blanks = pd.Series(["", " ", "  "], dtype="str")
     return (
@@ -116,6 +118,7 @@ def spaced(rng: np.random.Generator, text: pd.Series) -> pd.Series:
 
 
 def users_export(tables: dict[str, pd.DataFrame], seed: int) -> Export:
+    """Return the dirty ``users_export.csv``: users who registered in the export's window."""
     rng = stream(seed, -1, "dirty users")
     users = tables["users"]
     clean = users[(users["registered_at"] >= USERS_FROM) & (users["registered_at"] < USERS_TO)].reset_index(
@@ -191,6 +194,7 @@ def users_export(tables: dict[str, pd.DataFrame], seed: int) -> Export:
 
 
 def orders_export(tables: dict[str, pd.DataFrame], seed: int) -> Export:
+    """Return the dirty ``orders_export.csv``: those users' orders, and a few of strangers."""
     rng = stream(seed, -1, "dirty orders")
     users, orders = tables["users"], tables["orders"]
     inside = users.loc[
@@ -261,6 +265,7 @@ def orders_export(tables: dict[str, pd.DataFrame], seed: int) -> Export:
 
 
 def events_export(tables: dict[str, pd.DataFrame], seed: int) -> Export:
+    """Return the dirty ``events_export.csv``: the events of three days, bots and staff among them."""
     rng = stream(seed, -1, "dirty events")
     events = tables["events"]
     clean = events[(events["ts"] >= EVENTS_FROM) & (events["ts"] < EVENTS_TO)].reset_index(drop=True)
@@ -334,6 +339,7 @@ _TAGS = (  # code, English, Chinese, group, replaced by
 
 
 def tags_export(tables: dict[str, pd.DataFrame], seed: int) -> tuple[Export, pd.DataFrame]:
+    """Return the dirty ``tags_export.csv`` of those users, and the dictionary of its tags."""
     rng = stream(seed, -1, "dirty tags")
     users = tables["users"]
     inside = users.loc[(users["registered_at"] >= USERS_FROM) & (users["registered_at"] < USERS_TO)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from userops.schema.tables import EVENTS, PAGES
 from userops.simulate import parameters
@@ -48,10 +49,12 @@ class Content:
     aha: Bools  # this visit puts two categories into the cart
 
     def take(self, chosen: Ints) -> Content:
+        """Return what the visits at ``chosen`` (indices) hold."""
         return Content(*(getattr(self, item.name)[chosen] for item in fields(self)))
 
 
 def join_content(parts: list[Content]) -> Content:
+    """Return the content of all parts, one part after another."""
     return Content(
         *(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Content))
     )
@@ -228,7 +231,9 @@ def lay_out(
         lastcart[cart_rows[np.r_[view[cart_rows][1:] != view[cart_rows][:-1], True]]] = True
     bought = carted & content.submitted[view] & (lastcart | chance(rng, 0.85, len(view)))
 
-    def block_of(visit: Ints, key: Floats, event: str, page: Ints | str, item: Ints | None = None) -> tuple:
+    def block_of(
+        visit: Ints, key: NDArray[np.floating], event: str, page: Ints | str, item: Ints | None = None
+    ) -> tuple[np.ndarray, ...]:
         pages = np.full(len(visit), PAGE[page]) if isinstance(page, str) else page
         items = np.full(len(visit), -1) if item is None else item
         return visit, key, np.full(len(visit), EVENT[event]), pages, items, np.zeros(len(visit), dtype=bool)

@@ -97,6 +97,8 @@ _DAYS = tuple(range(2, 10))
 
 @dataclass
 class Tickets:
+    """Service contacts, one entry a ticket; times are seconds of the year."""
+
     user: Ints
     order: Ints  # index of Orders, −1
     created: Ints
@@ -245,6 +247,8 @@ _CRITIC = (
 
 @dataclass
 class Surveys:
+    """Surveys sent, one entry a survey; times are seconds of the year."""
+
     user: Ints
     sent: Ints
     answered: Ints  # −1
@@ -254,6 +258,7 @@ class Surveys:
 
 
 def survey_comments() -> tuple[list[str], list[str]]:
+    """Return every comment in English and in Chinese: praise, then lukewarm ones, then criticism."""
     said = (*_PRAISE, *_LUKEWARM, *_CRITIC)
     return [en for en, _ in said], [zh for _, zh in said]
 

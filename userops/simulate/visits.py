@@ -35,10 +35,12 @@ class Visits:
         return len(self.user)
 
     def take(self, chosen: Ints | Bools) -> Visits:
+        """Return the visits at ``chosen`` (indices or a mask)."""
         return Visits(*(getattr(self, item.name)[chosen] for item in fields(self)))
 
 
 def join(parts: list[Visits]) -> Visits:
+    """Return the visits of all parts, one part after another."""
     return Visits(*(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Visits)))
 
 

@@ -1,6 +1,6 @@
-"""The same work on a Dask cluster: each worker keeps warm parents of its own beside it and forks from those.
+"""The same work on a Dask cluster: each worker keeps fork servers of its own beside it and forks from those.
 
-A Dask worker has threads and must never be forked itself; its warm parents are programs of their own. Tasks are
+A Dask worker has threads and must never be forked itself; its fork servers are programs of their own. Tasks are
 single submissions: the scheduler's few milliseconds a task are small against a submission's half second, and a
 worker that dies takes nothing along but the submissions it was at, which go to another one.
 """
@@ -12,20 +12,20 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from autograder.engine.coordinator.forkservers import Parents
-from autograder.engine.coordinator.plan import Job, Plan, SubmissionResult
+from autograder.engine.coordinator.forkservers import ForkServers
+from autograder.engine.coordinator.plan import ChapterPlan, Job, SubmissionResult
 from autograder.engine.coordinator.submission_run import run_one
 from autograder.engine.sandbox import Limits
 from userops.errors import CourseError
 
 PATIENCE: Final = 20  # seconds to wait for the scheduler, and for its first worker
 
-_warm: dict[tuple[Any, ...], Parents] = {}
+_warm: dict[tuple[Any, ...], ForkServers] = {}
 _lock = threading.Lock()
 
 
 def run_on_cluster(
-    address: str, plan: Plan, jobs: Iterable[Job], limits: Limits, confined: bool
+    address: str, plan: ChapterPlan, jobs: Iterable[Job], limits: Limits, confined: bool
 ) -> Iterator[SubmissionResult]:
     """Run submissions on the workers of a scheduler; yields each when it is done, in any order.
 
@@ -49,7 +49,7 @@ def run_on_cluster(
         threads = _threads(client, address)
         shared = client.scatter((plan, limits, confined), broadcast=True, hash=False)
         at_work = as_completed(loop=client.loop)
-        keys: dict[str, str] = {}
+        keys: dict[Any, str] = {}  # a task's -> its submission's
         for job in jobs:
             future = client.submit(_task, shared, job, pure=False, retries=2)
             keys[future.key] = job.key
@@ -68,13 +68,15 @@ def _threads(client: Any, address: str) -> int:
         raise CourseError(
             f"The scheduler at {address} has no workers: start some with `dask worker {address}`."
         ) from None
-    return max(sum(client.nthreads().values()), 1)
+    threads: int = sum(client.nthreads().values())
+    return max(threads, 1)
 
 
-def _result(future: Any, keys: dict[str, str]) -> SubmissionResult:
+def _result(future: Any, keys: dict[Any, str]) -> SubmissionResult:
     key = keys.pop(future.key)
     try:
-        return future.result()
+        result: SubmissionResult = future.result()
+        return result
     except CourseError:
         raise
     except Exception as error:
@@ -88,25 +90,25 @@ def _result(future: Any, keys: dict[str, str]) -> SubmissionResult:
         future.release()
 
 
-def _task(shared: tuple[Plan, Limits, bool], job: Job) -> SubmissionResult:
+def _task(shared: tuple[ChapterPlan, Limits, bool], job: Job) -> SubmissionResult:
     plan, limits, confined = shared
-    return run_one(_parents(plan, limits, confined), plan, job, limits)
+    return run_one(_servers(plan, limits, confined), plan, job, limits)
 
 
-def _parents(plan: Plan, limits: Limits, confined: bool) -> Parents:
-    """This worker's warm parents: made for its first submission, kept for the rest."""
+def _servers(plan: ChapterPlan, limits: Limits, confined: bool) -> ForkServers:
+    """This worker's fork servers: made for its first submission, kept for the rest."""
     wanted = (limits, confined, plan.samples)
     with _lock:
         if wanted not in _warm:
             for old in _warm.values():
                 old.close()
             _warm.clear()
-            _warm[wanted] = Parents(limits, confined=confined, samples=plan.samples)
+            _warm[wanted] = ForkServers(limits, confined=confined, samples=plan.samples)
         return _warm[wanted]
 
 
 @atexit.register
 def _end() -> None:
-    for parents in _warm.values():
-        parents.close()
+    for servers in _warm.values():
+        servers.close()
     _warm.clear()

@@ -1,4 +1,4 @@
-"""Starts the two warm parents, and asks them for forks."""
+"""Starts the two fork servers, and asks them for forks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,36 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, overload
 
 import msgpack
 
 from autograder.engine import sandbox
-from autograder.engine.protocol import settings_for
+from autograder.engine.protocol import (
+    A,
+    B,
+    Busy,
+    CountThreads,
+    Failed,
+    Fork,
+    Forked,
+    Message,
+    ProcessorTime,
+    ProtocolError,
+    Ready,
+    Reap,
+    Settings,
+    Signal,
+    Signalled,
+    Threads,
+    Used,
+    decode,
+    encode,
+)
 from autograder.engine.sandbox import Limits
 from userops.errors import CourseError
 
@@ -27,33 +48,33 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 START_SECONDS: Final = 180
 
 
-class NoRoom(CourseError):
+class NoRoomError(CourseError):
     """No process could be started: there are too many, of threads, too."""
 
 
-class Child:
+class ForkedProcess:
     """One forked process, and the line to it."""
 
-    def __init__(self, parent: Parent, pid: int, sock: socket.socket) -> None:
-        self.parent, self.pid, self.sock = parent, pid, sock
+    def __init__(self, server: ForkServerProcess, pid: int, sock: socket.socket) -> None:
+        self._server, self._pid, self.sock = server, pid, sock
 
     def signal(self, number: int) -> None:
-        """Send a signal, by way of the parent (the process has no number out here)."""
-        self.parent.request({"do": "signal", "pid": self.pid, "signal": number})
+        """Send a signal, by way of the fork server (the process has no number out here)."""
+        self._server.request(Signal(self._pid, number), Signalled)
 
     def threads(self) -> int:
         """How many threads it has; 0 if that cannot be told."""
-        return int(self.parent.request({"do": "threads", "pid": self.pid}).get("threads", 0))
+        return self._server.request(CountThreads(self._pid), Threads).count
 
     def end(self) -> float:
         """End the process and all it started; returns the processor time it used, in seconds."""
         self.sock.close()
         self.signal(9)
-        return float(self.parent.request({"do": "reap", "pid": self.pid})["cpu"])
+        return self._server.request(Reap(self._pid), ProcessorTime).seconds
 
 
-class Parent:
-    """One warm parent."""
+class ForkServerProcess:
+    """One fork server, which runs ``worker.forkserver``."""
 
     def __init__(
         self, kind: Kind, limits: Limits, confined: bool, samples: Sequence[tuple[int, int]]
@@ -66,7 +87,7 @@ class Parent:
         data = _data()
         environment = _environment(data, confined)
         line = sandbox.command(ROOT, data, environment) if confined else []
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the program
         start = "from autograder.engine.worker.forkserver import main; main()"
         line += [sys.executable, "-c", start, "--role", kind, "--control", str(theirs.fileno())]
         self._process = _start(
@@ -76,24 +97,23 @@ class Parent:
         )  # fmt: skip
         theirs.close()
         # Which samples hidden tests ask for is nothing to know for a learner's process.
-        known = list(samples) if kind == "examiner" else []
-        self._control.send(settings_for(limits, confined, known, _fonts()))
+        known = [list(pair) for pair in samples] if kind == "examiner" else []
+        self._send(Settings(asdict(limits), confined, known, _fonts()))
 
     def wait(self) -> None:
-        """Wait until the parent is warm.
+        """Wait until everything is imported and read.
 
         Raises:
             CourseError: it could not be started.
         """
         self._control.settimeout(START_SECONDS)
         try:
-            data = self._control.recv(1 << 16)
-        except (TimeoutError, ConnectionError):
-            data = b""
-        told = msgpack.unpackb(data) if data else {"failed": self._last_words()}
-        if "failed" in told:
+            told = self._receive(Ready, Failed)
+        except (EOFError, TimeoutError, ConnectionError):
+            told = Failed(self._last_words())
+        if isinstance(told, Failed):
             self.close()
-            last = str(told["failed"]).strip().splitlines()[-1]
+            last = told.reason.strip().splitlines()[-1]
             raise CourseError(
                 f"The grading process ({self.kind}) could not be started: {last}. Run it with USEROPS_ENGINE_DEBUG=1 "
                 "to see more."
@@ -105,85 +125,104 @@ class Parent:
         self._log.seek(max(size - 2000, 0))
         return self._log.read().decode("utf-8", "replace").strip() or "it ended without a word"
 
-    def request(self, request: Mapping[str, Any], passed: Sequence[int] = ()) -> dict[str, Any]:
-        """Ask the parent to do something; returns its answer."""
+    @overload
+    def request(self, request: Message, one: type[A], /, *, passed: Sequence[int] = ()) -> A: ...
+    @overload
+    def request(
+        self, request: Message, one: type[A], other: type[B], /, *, passed: Sequence[int] = ()
+    ) -> A | B: ...
+    def request(self, request: Message, /, *expected: type[Message], passed: Sequence[int] = ()) -> Message:
+        """Ask the fork server to do something; returns its answer.
+
+        Args:
+            expected: the answers that may come.
+            passed: descriptors that go along.
+
+        Raises:
+            CourseError: it has gone, or could not do it.
+        """
         with self._lock:
             try:
-                socket.send_fds(self._control, [msgpack.packb(request)], passed)
-                data = self._control.recv(1 << 16)
-            except OSError:
-                data = b""
-        if not data:
+                self._send(request, passed)
+                answer = self._receive(*expected, Failed)
+            except (OSError, EOFError, ProtocolError) as error:
+                raise CourseError(
+                    "The grading process has gone: run the same command again; what is graded stays graded."
+                ) from error
+        if isinstance(answer, Failed):
             raise CourseError(
-                "The grading process has gone: run the same command again; what is graded stays graded."
-            )
-        answer = msgpack.unpackb(data)
-        if "failed" in answer:
-            raise CourseError(
-                f"The grading process could not go on ({answer['failed']}): run the same command again."
+                f"The grading process could not go on ({answer.reason}): run the same command again."
             )
         return answer
 
-    def fork(self, lang: str) -> Child:
+    def _send(self, message: Message, passed: Sequence[int] = ()) -> None:
+        socket.send_fds(self._control, [msgpack.packb(encode(message))], passed)
+
+    def _receive(self, *expected: type[Message]) -> Message:
+        data = self._control.recv(1 << 16)
+        if not data:
+            raise EOFError("it has ended")
+        return decode(msgpack.unpackb(data), *expected)
+
+    def fork(self, lang: str) -> ForkedProcess:
         """Fork a process for a submission.
 
         Raises:
-            NoRoom: the machine has no room for another process now.
+            NoRoomError: the machine has no room for another process now.
         """
         ours, theirs = socket.socketpair()
         try:
-            told = self.request({"do": "fork", "lang": lang}, [theirs.fileno()])
-            if "busy" in told:
-                raise NoRoom(f"This machine could not start another process ({told['busy']}).")
-            pid = told["pid"]
+            told = self.request(Fork(lang), Forked, Busy, passed=[theirs.fileno()])
+            if isinstance(told, Busy):
+                raise NoRoomError(f"This machine could not start another process ({told.reason}).")
         except BaseException:
             ours.close()
             raise
         finally:
             theirs.close()
-        return Child(self, pid, ours)
+        return ForkedProcess(self, told.pid, ours)
 
     def close(self) -> None:
-        """End the parent, and with it every child."""
+        """End it, and with it every process that it forked."""
         self._control.close()
         self._process.kill()
         self._process.wait()
         self._log.close()
 
 
-class Parents:
-    """The two warm parents, as a context."""
+class ForkServers:
+    """The two fork servers, as a context."""
 
     def __init__(
         self, limits: Limits, *, confined: bool = True, samples: Sequence[tuple[int, int]] = ()
     ) -> None:
         sandbox.require(confined)
         self.limits, self.confined = limits, confined
-        self._parents: dict[Kind, Parent] = {}
+        self._servers: dict[Kind, ForkServerProcess] = {}
         try:
             for kind in ("student", "examiner"):
-                self._parents[kind] = Parent(kind, limits, confined, samples)
-            for parent in self._parents.values():
-                parent.wait()
+                self._servers[kind] = ForkServerProcess(kind, limits, confined, samples)
+            for server in self._servers.values():
+                server.wait()
         except BaseException:
             self.close()
             raise
 
-    def fork(self, kind: Kind, lang: str) -> Child:
-        """Fork a process of one kind."""
-        return self._parents[kind].fork(lang)
+    def fork(self, kind: Kind, lang: str) -> ForkedProcess:
+        """Fork a process of one kind; as ``ForkServerProcess.fork``."""
+        return self._servers[kind].fork(lang)
 
     def used(self) -> float:
-        """Processor seconds that the warm parents themselves have used."""
-        return sum(float(parent.request({"do": "used"})["cpu"]) for parent in self._parents.values())
+        """Processor seconds that the fork servers themselves have used."""
+        return sum(server.request(Used(), ProcessorTime).seconds for server in self._servers.values())
 
     def close(self) -> None:
         """End both."""
-        for parent in self._parents.values():
-            parent.close()
-        self._parents.clear()
+        for server in self._servers.values():
+            server.close()
+        self._servers.clear()
 
-    def __enter__(self) -> Parents:
+    def __enter__(self) -> ForkServers:
         return self
 
     def __exit__(
@@ -205,7 +244,7 @@ def _start(line: list[str], **options: Any) -> subprocess.Popen[bytes]:
         started.put(process)
         process.wait()
 
-    threading.Thread(target=start, daemon=True, name="warm parent").start()
+    threading.Thread(target=start, daemon=True, name="fork server").start()
     process = started.get()
     if isinstance(process, BaseException):
         raise process

@@ -42,14 +42,14 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChapterPlan:
     """A chapter, as its submissions are graded.
 
     Attributes:
         chapter: its id.
         master_cells: its nbgrader cells as handed out, in order; tests with their hidden part.
         needs: a test's grade id -> the learner's names that it reads.
-        samples: (users, seed) of the sample samples that tests ask for, made once beforehand.
+        samples: (users, seed) of the sample datasets that tests ask for, made once beforehand.
     """
 
     chapter: str
@@ -90,7 +90,7 @@ class SubmissionResult:
     parts: Mapping[str, float] = field(default_factory=dict)
 
 
-def plan(chapter: str, master_cells: Sequence[MasterCell]) -> Plan:
+def chapter_plan(chapter: str, master_cells: Sequence[MasterCell]) -> ChapterPlan:
     """Work out which names each test takes from the learner.
 
     A test may read names of locked cells and names that answers define; what no locked cell and no test binds
@@ -113,8 +113,8 @@ def plan(chapter: str, master_cells: Sequence[MasterCell]) -> Plan:
         elif cell.fixed:
             fixed |= names_of(cell.source).binds
         if cell.fixed:
-            samples |= _companies(cell.source)
-    return Plan(chapter, tuple(master_cells), needs, tuple(sorted(samples)))
+            samples |= _samples(cell.source)
+    return ChapterPlan(chapter, tuple(master_cells), needs, tuple(sorted(samples)))
 
 
 def _read_first(source: str) -> frozenset[str]:
@@ -134,8 +134,8 @@ def _read_first(source: str) -> frozenset[str]:
     return frozenset(found) & names_of(source).binds
 
 
-def _companies(source: str) -> set[tuple[int, int]]:
-    """The sample samples that a cell asks for by plain numbers."""
+def _samples(source: str) -> set[tuple[int, int]]:
+    """The sample datasets that a cell asks for by plain numbers."""
     found = set()
     for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sample":
@@ -146,33 +146,33 @@ def _companies(source: str) -> set[tuple[int, int]]:
     return found
 
 
-def steps(notebook: NotebookNode, plan: Plan) -> list[Step]:
+def steps(notebook: NotebookNode, plan: ChapterPlan) -> list[Step]:
     """The code cells of a restored notebook, in order, with their execution counts."""
     known = {cell.grade_id: cell for cell in plan.master_cells}
     found: list[Step] = []
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
-        true = known.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        master = known.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
         count = len(found) + 1
-        if true is not None and true.grade and not true.solution:
-            hidden = hidden_lines(true.source)
+        if master is not None and master.grade and not master.solution:
+            hidden = hidden_lines(master.source)
             found.append(
                 Step(
                     index,
                     "test",
-                    true.source,
+                    master.source,
                     count,
-                    plan.needs.get(true.grade_id, ()),
+                    plan.needs.get(master.grade_id, ()),
                     hidden,
-                    true.grade_id,
-                    seen_before(true.source),
+                    master.grade_id,
+                    seen_before(master.source),
                 )
             )
-        elif true is not None and true.fixed:
-            found.append(Step(index, "locked", true.source, count, name=true.grade_id))
+        elif master is not None and master.fixed:
+            found.append(Step(index, "locked", master.source, count, name=master.grade_id))
         else:
-            found.append(Step(index, "learner", cell.source, count, name=true.grade_id if true else ""))
+            found.append(Step(index, "learner", cell.source, count, name=master.grade_id if master else ""))
     return found
 
 
@@ -188,7 +188,8 @@ def seen_before(source: str) -> int:
 
 
 def _first_line(node: ast.stmt) -> int:
-    return min([node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", []))])
+    marks: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(mark.lineno for mark in marks)])
 
 
 def hidden_lines(source: str) -> tuple[tuple[int, int], ...]:
@@ -205,7 +206,7 @@ def hidden_lines(source: str) -> tuple[tuple[int, int], ...]:
     return (*spans, (first, len(lines))) if first else tuple(spans)
 
 
-def executed(job: Job, plan: Plan, outputs: Mapping[int, list[NotebookNode]]) -> NotebookNode:
+def executed(job: Job, plan: ChapterPlan, outputs: Mapping[int, list[NotebookNode]]) -> NotebookNode:
     """The notebook with its outputs; a copy."""
     notebook = copy.deepcopy(job.notebook)
     counts = {step.index: step.count for step in steps(job.notebook, plan)}

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from autograder.engine.coordinator import submission_run
-from autograder.engine.coordinator.forkservers import Parents
-from autograder.engine.coordinator.plan import Job, Plan, SubmissionResult
+from autograder.engine.coordinator.forkservers import ForkServers
+from autograder.engine.coordinator.learner_pass import Watch
+from autograder.engine.coordinator.plan import ChapterPlan, Job, SubmissionResult
 from autograder.engine.coordinator.submission_run import run_one
 from autograder.engine.sandbox import Limits
 
@@ -35,7 +35,7 @@ class Engine:
     ) -> None:
         self.workers = workers or cores()
         self.confined, self.limits, self.scheduler = confined, limits or Limits(), scheduler
-        self._parents: Parents | None = None
+        self._servers: ForkServers | None = None
 
     def __enter__(self) -> Engine:
         return self
@@ -46,19 +46,19 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """End the warm parents."""
-        if self._parents is not None:
-            self._parents.close()
-            self._parents = None
+        """End the fork servers."""
+        if self._servers is not None:
+            self._servers.close()
+            self._servers = None
 
-    def warm(self, plan: Plan) -> Parents:
-        """Start the warm parents, unless they run."""
-        if self._parents is None:
-            self._parents = Parents(self.limits, confined=self.confined, samples=plan.samples)
-        return self._parents
+    def warm(self, plan: ChapterPlan) -> ForkServers:
+        """Start the fork servers, unless they run."""
+        if self._servers is None:
+            self._servers = ForkServers(self.limits, confined=self.confined, samples=plan.samples)
+        return self._servers
 
     def run(
-        self, plan: Plan, jobs: Iterable[Job], *, watch: submission_run.Watch | None = None
+        self, plan: ChapterPlan, jobs: Iterable[Job], *, watch: Watch | None = None
     ) -> Iterator[SubmissionResult]:
         """Run submissions; yields each when it is done, in any order. Takes jobs as it gets to them.
 
@@ -72,14 +72,14 @@ class Engine:
 
             yield from run_on_cluster(self.scheduler, plan, jobs, self.limits, self.confined)
             return
-        parents = self.warm(plan)
+        servers = self.warm(plan)
         waiting: queue.Queue[Job | None] = queue.Queue(maxsize=self.workers)
         done: queue.Queue[SubmissionResult | BaseException] = queue.Queue()
 
         def lane() -> None:
             while (job := waiting.get()) is not None:
                 try:
-                    done.put(run_one(parents, plan, job, self.limits, watch))
+                    done.put(run_one(servers, plan, job, self.limits, watch))
                 except BaseException as error:
                     done.put(error)
 

@@ -9,8 +9,7 @@ as a reference, a small dict that the caller makes and understands.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pandas as pd
 
@@ -18,39 +17,48 @@ import autograder.engine.serialization.pandas_types  # noqa: F401 - registers Nu
 from autograder.engine.serialization.python_types import (
     Bounds,
     Reader,
-    Unsendable,
+    Refer,
+    Resolve,
+    UnsendableError,
     WireError,
     Writer,
     type_name,
     zones,
 )
 
-__all__ = ["Bounds", "Unsendable", "WireError", "decode", "encode", "read_frame", "warm", "write_frame"]
+__all__ = ["Bounds", "UnsendableError", "WireError", "decode", "encode", "read_frame", "warm", "write_frame"]
 
 _BOUNDS: Final = Bounds()
 
 
-def encode(value: Any, refer: Callable[[Any], dict | None] | None = None, bounds: Bounds = _BOUNDS) -> bytes:
+class Source(Protocol):
+    """What bytes come from: a socket, or something that keeps time for one."""
+
+    def recv(self, most: int, /) -> bytes:
+        """The next bytes, ``most`` at most; none at the end."""
+
+
+def encode(value: Any, refer: Refer | None = None, bounds: Bounds = _BOUNDS) -> bytes:
     """The message for ``value``.
 
     ``refer(obj)`` is asked for whatever cannot go by value: a dict of plain values to go in its place, or
     None. A class derived from a known one (a namedtuple, a Counter, a learner's own list) arrives as that.
 
-    Raises ``Unsendable`` for what has no reference, and for what is too large or too deep for the bounds.
+    Raises ``UnsendableError`` for what has no reference, and for what is too large or too deep for the bounds.
     """
     writer = Writer(refer, bounds)
     try:
         writer.put(value, 0)
         return writer.message()
-    except Unsendable:
+    except UnsendableError:
         raise
     except Exception as error:  # its text may be the learner's code: not asked
-        raise Unsendable(f"this value cannot be sent: a {type_name(error)} while reading it") from error
+        raise UnsendableError(f"this value cannot be sent: a {type_name(error)} while reading it") from error
 
 
 def decode(
     data: bytes | memoryview,
-    resolve: Callable[[dict], Any] | None = None,
+    resolve: Resolve | None = None,
     bounds: Bounds = _BOUNDS,
 ) -> Any:
     """The value of a message, of exact plain types, sharing no memory with ``data``.
@@ -82,7 +90,7 @@ def write_frame(sock: socket.socket, payload: bytes | memoryview) -> None:
     sock.sendall(payload)
 
 
-def read_frame(sock: socket.socket, limit: int) -> bytes:
+def read_frame(sock: Source, limit: int) -> bytes:
     """The next message. Raises ``WireError`` over the limit (in bytes), ``EOFError`` at the end."""
     n = int.from_bytes(_exactly(sock, 4), "big")
     if n > limit:
@@ -90,7 +98,7 @@ def read_frame(sock: socket.socket, limit: int) -> bytes:
     return _exactly(sock, n)
 
 
-def _exactly(sock: socket.socket, n: int) -> bytes:
+def _exactly(sock: Source, n: int) -> bytes:
     chunks, left = [], n
     while left:
         # In pieces: memory grows with what has come, not with what was promised.

@@ -27,7 +27,7 @@ from autograder.engine.serialization.python_types import (
     FALLBACKS,
     Kind,
     Reader,
-    Unsendable,
+    UnsendableError,
     WireError,
     Writer,
     get_zone,
@@ -64,7 +64,7 @@ def _dtype(text: str) -> np.dtype:
 
 def _name(dtype: np.dtype) -> str:
     if dtype.kind not in "biufcmMUS" or not dtype.itemsize:
-        raise Unsendable(f"an array of dtype {dtype} cannot be sent")
+        raise UnsendableError(f"an array of dtype {dtype} cannot be sent")
     return dtype.str
 
 
@@ -72,9 +72,9 @@ def _checked(array: np.ndarray) -> np.ndarray:
     """Bytes that every reader of such an array may take on trust: truth values, characters, dates."""
     dtype, bad = array.dtype, False
     if dtype.kind == "b":
-        bad = array.size and array.view(np.uint8).max() > 1
+        bad = bool(array.size and array.view(np.uint8).max() > 1)
     elif dtype.kind == "U":
-        bad = array.size and array.view(dtype.byteorder + "u4").max() > sys.maxunicode
+        bad = bool(array.size and array.view(dtype.byteorder + "u4").max() > sys.maxunicode)
     elif dtype.kind == "M" and np.datetime_data(dtype)[0] == "generic":
         bad = not np.isnat(array).all()
     if bad:
@@ -86,9 +86,9 @@ def _raw(array: np.ndarray) -> np.ndarray:
     """The bytes of a contiguous array, as a flat array of them."""
     raw = array.reshape(-1).view(np.uint8)
     if _X87 and array.dtype.char in "gG":  # ten bytes hold the number, six are left over
-        raw = raw.reshape(-1, 16).copy()
-        raw[:, 10:] = 0
-        raw = raw.reshape(-1)
+        numbers = raw.reshape(-1, 16).copy()
+        numbers[:, 10:] = 0
+        return numbers.reshape(-1)
     return raw
 
 
@@ -152,7 +152,7 @@ def _get_objects(r: Reader, n: int, depth: int) -> np.ndarray:
 def _put_masked(w: Writer, value: Any, depth: int) -> None:
     w.head(Kind.MASKED, 0, depth)
     _put_array(w, value, depth + 1)
-    mask = np.ma.MaskedArray.mask.fget(value)
+    mask = np.ma.MaskedArray.__dict__["mask"].__get__(value)
     w.put(None if mask is np.ma.nomask else np.ndarray.view(mask, np.ndarray), depth + 1)
 
 
@@ -189,7 +189,8 @@ def _get_np_scalar(r: Reader, n: int, depth: int) -> np.generic:
     dtype, data = _dtype(r.expect(depth, str)), r.expect(depth, bytes)
     if len(data) != dtype.itemsize or dtype.kind in "US":
         raise WireError("a scalar whose bytes do not fit its dtype")
-    return _checked(np.frombuffer(data, dtype))[0]
+    scalar: np.generic = _checked(np.frombuffer(data, dtype))[0]
+    return scalar
 
 
 @puts(np.str_)
@@ -262,7 +263,7 @@ def _put_timestamp(w: Writer, value: Any, depth: int) -> None:
 
 
 def _unit(r: Reader, depth: int) -> str:
-    unit = r.expect(depth, str)
+    unit: str = r.expect(depth, str)
     if unit not in _UNITS:
         raise WireError("an unknown unit of time")
     return unit
@@ -270,7 +271,8 @@ def _unit(r: Reader, depth: int) -> str:
 
 @gets(Kind.TIMESTAMP)
 def _get_timestamp(r: Reader, n: int, depth: int) -> pd.Timestamp:
-    moment = pd.Timestamp(np.datetime64(r.expect(depth, int), _unit(r, depth)))
+    number, unit = r.expect(depth, int), _unit(r, depth)
+    moment = pd.Timestamp(np.datetime64(number, unit))  # type: ignore[call-overload]  # any unit of _UNITS
     tz = get_zone(r, depth)
     return moment if tz is None else moment.tz_localize("UTC").tz_convert(tz)
 
@@ -284,7 +286,8 @@ def _put_span(w: Writer, value: Any, depth: int) -> None:
 
 @gets(Kind.PD_TIMEDELTA)
 def _get_span(r: Reader, n: int, depth: int) -> pd.Timedelta:
-    return pd.Timedelta(np.timedelta64(r.expect(depth, int), _unit(r, depth)))
+    number, unit = r.expect(depth, int), _unit(r, depth)
+    return pd.Timedelta(np.timedelta64(number, unit))  # type: ignore[call-overload]  # any unit of _UNITS
 
 
 @functools.lru_cache(maxsize=64)
@@ -316,7 +319,7 @@ def _spelled(offset: Any) -> str | None:
 @puts(pd.offsets.BaseOffset)
 def _put_offset(w: Writer, value: Any, depth: int) -> None:
     if (name := _spelled(value)) is None:
-        raise Unsendable(f"an offset of type {type_name(value)} cannot be sent")
+        raise UnsendableError(f"an offset of type {type_name(value)} cannot be sent")
     w.head(Kind.OFFSET, 0, depth)
     w.plain(name)
 
@@ -327,9 +330,9 @@ def _get_offset(r: Reader, n: int, depth: int) -> pd.offsets.BaseOffset:
 
 
 def _period_name(dtype: pd.PeriodDtype) -> str:
-    name = dtype.name[len("period[") : -1]
+    name: str = dtype.name[len("period[") : -1]
     if _period_dtype(name) != dtype:
-        raise Unsendable(f"periods of {dtype.name} cannot be sent")
+        raise UnsendableError(f"periods of {dtype.name} cannot be sent")
     return name
 
 
@@ -374,7 +377,7 @@ def _column(r: Reader, depth: int) -> np.ndarray | ExtensionArray:
 
 def _numbers(r: Reader, depth: int, kind: str) -> np.ndarray:
     """A flat array of 64-bit integers ("i8"), truth values ("b1") and so on."""
-    value = r.expect(depth + 1, np.ndarray)
+    value: np.ndarray = r.expect(depth + 1, np.ndarray)
     if value.ndim != 1 or value.dtype != np.dtype(kind):
         raise WireError("numbers of another kind were due")
     return value
@@ -399,7 +402,8 @@ def _put_sparse(w: Writer, value: Any, depth: int) -> None:
 
 def _unfolded(value: pd.arrays.SparseArray) -> int:
     """Its bytes, asked before it is unfolded."""
-    return len(value) * value.dtype.subtype.itemsize
+    size: int = value.dtype.subtype.itemsize
+    return len(value) * size
 
 
 @puts(pd.arrays.DatetimeArray)
@@ -480,8 +484,9 @@ _NULLABLE: Final = (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.B
 @puts(*_NULLABLE)
 def _put_nullable(w: Writer, value: Any, depth: int) -> None:
     w.head(Kind.NULLABLE, 0, depth)
-    w.put(value._data, depth + 1)
-    w.put(value._mask, depth + 1)
+    # pandas offers the two arrays that such a one is made of under these names only.
+    w.put(value._data, depth + 1)  # noqa: SLF001
+    w.put(value._mask, depth + 1)  # noqa: SLF001
 
 
 @gets(Kind.NULLABLE)
@@ -535,7 +540,7 @@ def _put_arrow(w: Writer, table: pa.ChunkedArray, depth: int) -> None:
     digits = (kind.precision, kind.scale) if pa.types.is_decimal128(kind) else None
     name = "decimal128" if digits else str(pa.timestamp(kind.unit) if tz else kind)
     if name not in _FIXED and not digits:
-        raise Unsendable(f"an Arrow array of type {kind} cannot be sent")
+        raise UnsendableError(f"an Arrow array of type {kind} cannot be sent")
     for part in (name, tz, *(digits or (None, None)), n):
         w.plain(part)
     if name == "null":
@@ -675,7 +680,7 @@ def _get_range_index(r: Reader, n: int, depth: int) -> pd.RangeIndex:
 @puts(pd.Index)
 def _put_index(w: Writer, value: Any, depth: int) -> None:
     w.head(Kind.INDEX, 0, depth, _LARGE)
-    w.put(value._values, depth + 1)
+    w.put(value._values, depth + 1)  # noqa: SLF001 - as it lies there, not a copy
     w.put(value.name, depth + 1)
     freq = value.freq if isinstance(value, pd.DatetimeIndex | pd.TimedeltaIndex) else None
     w.plain(freq and (_spelled(freq) if _quick(freq, len(value)) else None))
@@ -745,10 +750,10 @@ def _put_series(w: Writer, value: Any, depth: int) -> None:
     if type(value) is not pd.Series:
         mgr = object.__getattribute__(value, "_mgr")
         name = pd.Series.name.fget(value)
-        value = pd.Series._from_mgr(mgr, mgr.axes)
+        value = pd.Series._from_mgr(mgr, mgr.axes)  # noqa: SLF001 - none of the derived class's own code
         value.name = name
     w.head(Kind.SERIES, 0, depth, _LARGE)
-    w.put(value._values, depth + 1)
+    w.put(value._values, depth + 1)  # noqa: SLF001 - as it lies there, not a copy
     w.put(value.index, depth + 1)
     w.put(value.name, depth + 1)
 

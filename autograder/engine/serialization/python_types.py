@@ -33,7 +33,7 @@ class WireError(Exception):
     """A message that is malformed, truncated, too large, too deep or of a kind not known here."""
 
 
-class Unsendable(TypeError):
+class UnsendableError(TypeError):
     """A value that cannot go by value, and for which there is no reference."""
 
 
@@ -104,6 +104,9 @@ class Kind(IntEnum):
     FRAME = auto()
 
 
+Reference = dict[str, Any]
+Refer = Callable[[Any], Reference | None]  # what goes in the place of a value that cannot go; None: nothing
+Resolve = Callable[[Reference], Any]
 Put = Callable[["Writer", Any, int], None]
 Get = Callable[["Reader", int, int], Any]
 
@@ -146,13 +149,14 @@ def gets(*kinds: Kind) -> Callable[[Get], Get]:
 class Writer:
     """One message in the making."""
 
-    def __init__(self, refer: Callable[[Any], dict | None] | None, bounds: Bounds) -> None:
+    def __init__(self, refer: Refer | None, bounds: Bounds) -> None:
         self.refer, self.bounds = refer, bounds
         self.parts: list[bytes] = []
         self.buffers: list[Any] = []
         self.left, self.room = bounds.items, bounds.bytes
 
     def put(self, value: Any, depth: int) -> None:
+        """Write one value; ``depth`` containers are around it."""
         kind = type(value)
         put = PUT.get(kind)
         if put is not None:
@@ -171,7 +175,7 @@ class Writer:
     def _refer(self, value: Any, depth: int) -> None:
         reference = self.refer(value) if self.refer else None
         if reference is None:
-            raise Unsendable(f"a value of type {type_name(value)} cannot be sent")
+            raise UnsendableError(f"a value of type {type_name(value)} cannot be sent")
         self.head(Kind.REF, 0, depth)
         refer, self.refer = self.refer, None  # a reference is made of plain values only
         try:
@@ -198,13 +202,14 @@ class Writer:
         """Announce a value; ``more`` is what it takes up beside its buffers, in values of average size."""
         self.charge(1 + more)
         if depth >= self.bounds.depth:
-            raise Unsendable(f"values nested more than {self.bounds.depth} deep cannot be sent")
+            raise UnsendableError(f"values nested more than {self.bounds.depth} deep cannot be sent")
         self.parts.append(_HEAD(_FIXEXT4, kind, n))
 
     def charge(self, n: int) -> None:
+        """Count ``n`` values against the bounds."""
         self.left -= n
         if self.left < 0:
-            raise Unsendable(f"more than {self.bounds.items:,} values cannot be sent at once")
+            raise UnsendableError(f"more than {self.bounds.items:,} values cannot be sent at once")
 
     def plain(self, value: bool | int | float | str | bytes | None) -> None:
         """One scalar: exact types only, integers within 64 bits."""
@@ -217,7 +222,7 @@ class Writer:
         """Called before bytes are copied, so that a broadcast array is refused and not unfolded."""
         self.room -= nbytes
         if self.room < 0:
-            raise Unsendable(f"more than {self.bounds.bytes:,} bytes cannot be sent at once")
+            raise UnsendableError(f"more than {self.bounds.bytes:,} bytes cannot be sent at once")
 
     def buffer(self, data: Any) -> None:
         """Raw bytes: anything flat, of one-byte items, with the buffer protocol."""
@@ -230,6 +235,7 @@ class Writer:
         self.buffers.append(data)
 
     def message(self) -> bytes:
+        """What has been written: the tape, then the buffers."""
         tape = b"".join(self.parts)
         if len(tape) + sum(map(len, self.buffers)) + 8 > self.bounds.bytes:
             self.grow(self.bounds.bytes + 1)
@@ -239,7 +245,7 @@ class Writer:
 class Reader:
     """One message being read; whatever it raises, ``wire.decode`` turns into a WireError."""
 
-    def __init__(self, data: memoryview, resolve: Callable[[dict], Any] | None, bounds: Bounds) -> None:
+    def __init__(self, data: memoryview, resolve: Resolve | None, bounds: Bounds) -> None:
         if not 8 < len(data) <= bounds.bytes:
             raise WireError(f"a message of {len(data):,} bytes")
         (n,) = _LENGTH.unpack(data[:8])
@@ -260,6 +266,7 @@ class Reader:
         self.next = tape.__next__
 
     def get(self, depth: int) -> Any:
+        """Read one value; ``depth`` containers are around it."""
         token = self.next()
         if type(token) is tuple:
             return self._open(token, depth)
@@ -292,6 +299,7 @@ class Reader:
         return out
 
     def charge(self, n: int) -> None:
+        """Count ``n`` values against the bounds."""
         self.left -= n
         if self.left < 0:
             raise WireError("too many values")
@@ -314,6 +322,7 @@ class Reader:
         return data
 
     def finish(self) -> None:
+        """Require that nothing is left."""
         if len(self.buffers) or next(iter(self.next, None), self) is not self:
             raise WireError("something follows the end")
 
@@ -326,7 +335,8 @@ def _head(code: int, data: bytes) -> tuple[int, int]:
 
 def type_name(value: Any) -> str:
     """The name of a value's class, for a message; a metaclass is not asked."""
-    return type.__dict__["__name__"].__get__(type(value))
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name
 
 
 # Scalars
@@ -432,9 +442,10 @@ def _get_decimal(r: Reader, n: int, depth: int) -> Decimal:
 @puts(Fraction)
 def _put_fraction(w: Writer, value: Any, depth: int) -> None:
     w.head(Kind.FRACTION, 0, depth)
-    for part in (Fraction.numerator.fget(value), Fraction.denominator.fget(value)):
+    for name in ("numerator", "denominator"):
+        part = Fraction.__dict__[name].__get__(value)
         if int.bit_length(part) > 8 * _FRACTION_BYTES:
-            raise Unsendable("a fraction of that many digits cannot be sent")
+            raise UnsendableError("a fraction of that many digits cannot be sent")
         w.put(part, depth + 1)
 
 
@@ -449,7 +460,7 @@ def _get_fraction(r: Reader, n: int, depth: int) -> Fraction:
 @puts(uuid.UUID)
 def _put_uuid(w: Writer, value: Any, depth: int) -> None:
     w.head(Kind.UUID, 0, depth)
-    w.plain(uuid.UUID.bytes.fget(value))
+    w.plain(uuid.UUID.__dict__["bytes"].__get__(value))
 
 
 @gets(Kind.UUID)
@@ -485,18 +496,21 @@ def _put_deque(w: Writer, value: Any, depth: int) -> None:
     _put_items(w, Kind.LIST, [*deque.__iter__(value)], depth)
 
 
-@puts(*(type(view) for d in ({}, OrderedDict()) for view in (d.keys(), d.values(), d.items())))
+_VIEWED: Final[tuple[dict[Any, Any], ...]] = ({}, OrderedDict())
+
+
+@puts(*(type(view) for d in _VIEWED for view in (d.keys(), d.values(), d.items())))
 def _put_view(w: Writer, value: Any, depth: int) -> None:
     _put_items(w, Kind.LIST, [*value], depth)
 
 
 @gets(Kind.LIST)
-def _get_list(r: Reader, n: int, depth: int) -> list:
+def _get_list(r: Reader, n: int, depth: int) -> list[Any]:
     return r.many(n, depth + 1)
 
 
 @gets(Kind.TUPLE)
-def _get_tuple(r: Reader, n: int, depth: int) -> tuple:
+def _get_tuple(r: Reader, n: int, depth: int) -> tuple[Any, ...]:
     return tuple(r.many(n, depth + 1))
 
 
@@ -531,7 +545,7 @@ def _put_frozenset(w: Writer, value: Any, depth: int) -> None:
 
 
 @gets(Kind.SET)
-def _get_set(r: Reader, n: int, depth: int) -> set:
+def _get_set(r: Reader, n: int, depth: int) -> set[Any]:
     r.charge(_SET)
     out = set(r.many(n, depth + 1))
     if len(out) != n:
@@ -540,7 +554,7 @@ def _get_set(r: Reader, n: int, depth: int) -> set:
 
 
 @gets(Kind.FROZENSET)
-def _get_frozenset(r: Reader, n: int, depth: int) -> frozenset:
+def _get_frozenset(r: Reader, n: int, depth: int) -> frozenset[Any]:
     return frozenset(_get_set(r, n, depth))
 
 
@@ -563,7 +577,7 @@ def _put_ordered(w: Writer, value: Any, depth: int) -> None:
 
 
 @gets(Kind.DICT)
-def _get_dict(r: Reader, n: int, depth: int) -> dict:
+def _get_dict(r: Reader, n: int, depth: int) -> dict[Any, Any]:
     flat = r.many(2 * n, depth + 1)
     out = dict(zip(flat[::2], flat[1::2], strict=True))
     if len(out) != n:
@@ -606,7 +620,7 @@ def put_zone(w: Writer, value: Any) -> None:
     else:
         key = value.key if type(value) is zoneinfo.ZoneInfo else _foreign_zone(value)
         if type(key) is not str or key not in zones():
-            raise Unsendable(f"a time zone of type {type_name(value)} cannot be sent")
+            raise UnsendableError(f"a time zone of type {type_name(value)} cannot be sent")
         w.plain(key)
 
 
@@ -614,11 +628,13 @@ def _foreign_zone(value: Any) -> str | None:
     """The name of a zone as older libraries keep it: pytz's ``zone``, dateutil's UTC."""
     room = type(value).__module__
     if room.split(".")[0] == "pytz":
-        return value.zone
+        zone: str | None = value.zone
+        return zone
     return "UTC" if room == "dateutil.tz.tz" and type(value).__name__ == "tzutc" else None
 
 
 def get_zone(r: Reader, depth: int) -> datetime.tzinfo | None:
+    """Read a time zone that ``put_zone`` wrote."""
     key = r.expect(depth, str, int, type(None))
     if type(key) is int:
         return datetime.timezone(datetime.timedelta(microseconds=key))
@@ -661,8 +677,8 @@ def _put_datetime(w: Writer, value: Any, depth: int) -> None:
 
 @gets(Kind.DATETIME)
 def _get_datetime(r: Reader, n: int, depth: int) -> datetime.datetime:
-    *stamp, fold = (r.expect(depth, int) for _ in _STAMP)
-    return datetime.datetime(*stamp, tzinfo=get_zone(r, depth), fold=fold)
+    stamp: dict[str, Any] = {name: r.expect(depth, int) for name in _STAMP}
+    return datetime.datetime(**stamp, tzinfo=get_zone(r, depth))
 
 
 @puts(datetime.date)
@@ -683,8 +699,8 @@ def _put_time(w: Writer, value: Any, depth: int) -> None:
 
 @gets(Kind.TIME)
 def _get_time(r: Reader, n: int, depth: int) -> datetime.time:
-    *clock, fold = (r.expect(depth, int) for _ in _CLOCK)
-    return datetime.time(*clock, tzinfo=get_zone(r, depth), fold=fold)
+    clock: dict[str, Any] = {name: r.expect(depth, int) for name in _CLOCK}
+    return datetime.time(**clock, tzinfo=get_zone(r, depth))
 
 
 _SPAN: Final = ("days", "seconds", "microseconds")

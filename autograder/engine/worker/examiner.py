@@ -14,45 +14,76 @@ from __future__ import annotations
 import re
 import socket
 import sys
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from autograder.engine.protocol import ASK, DONE
+from autograder.engine.protocol import (
+    ASK,
+    DONE,
+    BeginExamination,
+    Call,
+    CellReport,
+    GetAttribute,
+    GetTrace,
+    Message,
+    Packed,
+    Query,
+    Raised,
+    Returned,
+    RunLockedCell,
+    RunRest,
+    RunVisiblePart,
+    StudentLost,
+    Trace,
+    decode,
+    encode,
+)
 from autograder.engine.sandbox import MB, Limits
 from autograder.engine.serialization import messages
 from autograder.engine.worker.kernel import Notebook
-from autograder.engine.worker.redaction import _PANDAS_ERRORS, Gate
+from autograder.engine.worker.redaction import PANDAS_ERRORS, Gate
 from autograder.engine.worker.snapshot import snapshot
 from autograder.engine.worker.stand_ins import (
-    _KNOWN,
+    KNOWN_ERRORS,
     Remote,
     RemoteFunction,
-    _identifier,
-    _picture,
+    identifier,
     learners_error,
     lost,
+    picture_of,
 )
+from userops import check
+from userops.check._axes import NoPicture
+from userops.check._error import set_quoting
+from userops.errors import CourseError
+from userops.sql import set_runner
 
 _LIBRARIES: Final = frozenset(
     {"numpy", "pandas", "matplotlib", "scipy", "sklearn", "math", "datetime", "userops"}
 )
 
 
-class Lost(Exception):
-    """The learner's process died or was stopped while it answered."""
-
-
 def work(sock: socket.socket, notebook: Notebook, limits: Limits) -> None:
-    """Serve one submission until the driver closes the socket."""
+    """Serve one submission until the coordinator closes the socket."""
     examiner = Examiner(sock, notebook, limits)
+    set_quoting(examiner.gate)
+    set_runner(examiner.query)
     while True:
-        request = messages.decode(messages.read_frame(sock, limits.message_mb * MB))
-        if "own" in request:
-            examiner.own = frozenset(request.pop("own"))
-        answer = examiner.cell(**request)
-        messages.write_frame(sock, DONE + messages.encode(answer))
+        told = messages.decode(messages.read_frame(sock, limits.message_mb * MB))
+        match decode(told, BeginExamination, RunLockedCell, RunVisiblePart, RunRest):
+            case BeginExamination(own, tainted):
+                examiner.own, examiner.gate.tainted = frozenset(own), tainted
+                continue
+            case RunLockedCell() as cell:
+                report = examiner.run_locked(cell)
+            case RunVisiblePart() as test:
+                report = examiner.run_visible(test)
+            case RunRest() as test:
+                report = examiner.run_rest(test)
+        messages.write_frame(sock, DONE + messages.encode(encode(report)))
 
 
 class Examiner:
@@ -67,167 +98,183 @@ class Examiner:
         self.taken: frozenset[str] = frozenset()  # the learner's names that the running test was given
         # A test's text -> names after its visible lines, and which of them are the learner's.
         self.paused: dict[str, tuple[dict[str, Any], frozenset[str]]] = {}
-        self.gate.hush()
-        import userops.sql
 
-        userops.sql.run_query = self.query
+    # ------------------------------------------------------------------ cells
 
-    def cell(
-        self,
-        source: str,
-        count: int,
-        values: dict[str, Any] | None = None,
-        absent: list[str] = (),  # type: ignore[assignment]
-        hidden: list[tuple[int, int]] = (),  # type: ignore[assignment]
-        visible: int = 0,
-        part: str = "",
-        tainted: bool = False,
-    ) -> dict[str, Any]:
-        """Run a locked cell, or a test (with ``values``: the learner's names that it reads).
-
-        Args:
-            visible: of a test, how many first lines can run before the others.
-            part: ``"first"``: run these alone; ``"rest"``: run the others, where they ended.
-            tainted: a learner's function may have been called by a hidden line already.
-        """
-        from userops import check
-
+    def run_locked(self, cell: RunLockedCell) -> CellReport:
+        """Run a locked cell, and remember what it binds."""
+        self._begin([])
         names = self.notebook.names
-        check.reset()
-        self.gate.tainted |= tainted
-        self.gate.open([] if part == "first" else hidden)
-        paused = self.paused.pop(source, None) if part == "rest" else None
-        if paused is not None:
-            names.clear()
-            names.update(paused[0])
-            self.taken = paused[1]
-            # What stands in for a thing of a process that has gone, stands in for the new one's.
-            for name, packed in (values or {}).items():
-                if isinstance(names.get(name), Remote):
-                    names[name] = self.unpack(packed)
-        elif values is not None:
-            # A learner's function may change a table that it is handed: for this test alone.
-            names.update({name: snapshot(value) for name, value in self.locked.items()})
-            for name in absent:
-                names.pop(name, None)
-            for name, packed in values.items():
-                names[name] = self.unpack(packed)
-            self.taken = frozenset(values)
-        lines = source.split("\n")
-        if part == "first":
-            run = "\n".join(lines[:visible])
-        elif paused is not None:
-            run = "\n".join([*(f"# {line}" for line in lines[:visible]), *lines[visible:]])
-        else:
-            run = source
         before = dict(names)
-        outputs = self.notebook.run(run, count)
-        passed = self.notebook.passed
-        if values is None:
-            new = (name for name, value in names.items() if before.get(name, names) is not value)
-            self.locked |= {name: names[name] for name in new if name[0] != "_"}
-        if part == "first" and passed:
-            self.paused[source] = dict(names), self.taken
-            outputs = [output for output in outputs if output["output_type"] != "execute_result"]
-        return {
-            "outputs": [self.gate.filter(output, self.notebook.error) for output in outputs],
-            "met": check.misconceptions_met(),
-            "passed": passed,
-            "goes_on": paused is not None,
-        }
+        report = self._run(cell.source, cell.count)
+        new = (name for name, value in names.items() if before.get(name, names) is not value)
+        self.locked |= {name: names[name] for name in new if name[0] != "_"}
+        return report
 
-    def unpack(self, packed: Any) -> Any:
+    def run_visible(self, test: RunVisiblePart) -> CellReport:
+        """Run a test's first lines alone, and remember where they ended."""
+        self._begin([])
+        self._take(test.values, test.absent)
+        report = self._run("\n".join(test.source.split("\n")[: test.visible]), test.count)
+        if not report.passed:
+            return report
+        self.paused[test.source] = dict(self.notebook.names), self.taken
+        # What the last of these lines gives is not the test's result.
+        return replace(report, outputs=[o for o in report.outputs if o["output_type"] != "execute_result"])
+
+    def run_rest(self, test: RunRest) -> CellReport:
+        """Run a test from where its visible lines ended, or from the start if they have not been run here."""
+        self._begin(test.hidden)
+        paused = self.paused.pop(test.source, None)
+        if paused is None:
+            self._take(test.values, test.absent)
+            return self._run(test.source, test.count)
+        self._resume(*paused, test.values)
+        lines = test.source.split("\n")
+        rest = [*(f"# {line}" for line in lines[: test.visible]), *lines[test.visible :]]
+        return replace(self._run("\n".join(rest), test.count), goes_on=True)
+
+    def _begin(self, hidden: list[tuple[int, int]]) -> None:
+        check.reset()
+        self.gate.open(hidden)
+
+    def _take(self, values: dict[str, Packed], absent: list[str]) -> None:
+        """Give a test its names: the locked ones, and the learner's that it reads."""
+        names = self.notebook.names
+        # A learner's function may change a table that it is handed: for this test alone.
+        names.update({name: snapshot(value) for name, value in self.locked.items()})
+        for name in absent:
+            names.pop(name, None)
+        for name, packed in values.items():
+            names[name] = self.unpack(packed)
+        self.taken = frozenset(values)
+
+    def _resume(self, then: dict[str, Any], taken: frozenset[str], values: dict[str, Packed]) -> None:
+        """Take the names back to where a test's visible lines ended."""
+        names = self.notebook.names
+        names.clear()
+        names.update(then)
+        self.taken = taken
+        # What stands in for a thing of a process that has gone, stands in for the new one's.
+        for name, packed in values.items():
+            if isinstance(names.get(name), Remote):
+                names[name] = self.unpack(packed)
+
+    def _run(self, source: str, count: int) -> CellReport:
+        outputs = self.notebook.run(source, count)
+        shown = [self.gate.filter(output, self.notebook.error) for output in outputs]
+        met = [str(key) for key in check.misconceptions_met()]
+        return CellReport(shown, met, self.notebook.passed, goes_on=False)
+
+    # ------------------------------------------------------------------ questions to the learner's process
+
+    def unpack(self, packed: Packed) -> Any:
         """Turn what the student sent into a value of the examiner's own."""
-        if isinstance(packed, dict):
-            return Remote.named("object", "", self, None, cannot=str(packed.get("cannot")))
+        if isinstance(packed, str):
+            return Remote.named("object", "", self, None, cannot=packed)
         try:
             return messages.decode(packed, self.resolve, self.bounds)
-        except (messages.WireError, TypeError) as error:
+        except messages.WireError as error:
             return Remote.named("object", "", self, None, cannot=str(error))
 
-    def ask(self, do: str, **with_: Any) -> dict[str, Any]:
-        """Ask the student; raises what the learner's code raised there."""
-        if do != "trace" and self.gate.is_hidden():
+    def ask(self, question: Call | GetAttribute | Query) -> Returned | Raised:
+        """Ask the student.
+
+        Raises:
+            KeyboardInterrupt: its process died or was stopped: that ends the test.
+            ProtocolError, WireError: its answer makes no sense.
+        """
+        if self.gate.is_hidden():
             self.gate.tainted = self.gate.asked = True
-        messages.write_frame(self.sock, ASK + messages.encode({"do": do, "with": with_}))
-        answer = messages.decode(messages.read_frame(self.sock, self.bounds.bytes + MB), None, self.bounds)
-        if not isinstance(answer, dict):
-            raise Lost("The answer makes no sense.")
-        if "lost" in answer:
-            raise lost(str(answer["lost"]), str(answer.get("class", "DeadKernelError")))
+        answer = decode(self._exchange(question), Returned, Raised, StudentLost)
+        if isinstance(answer, StudentLost):
+            raise lost(answer.message, answer.name)
         return answer
 
-    def call(self, thing: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a learner's function by value."""
+    def trace(self) -> list[str]:
+        """The last call's error as the learner's notebook would show it; nothing if it cannot be shown."""
+        answer = decode(self._exchange(GetTrace()), Trace, Raised, StudentLost)
+        if isinstance(answer, StudentLost):
+            raise lost(answer.message, answer.name)
+        return answer.lines if isinstance(answer, Trace) else []
+
+    def _exchange(self, question: Message) -> object:
+        messages.write_frame(self.sock, ASK + messages.encode(encode(question)))
+        return messages.decode(messages.read_frame(self.sock, self.bounds.bytes + MB), None, self.bounds)
+
+    def call(self, thing: int | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a learner's function by value; raises what the learner's code raised there."""
+        if thing is None:
+            raise TypeError("this function stayed behind")
         # A test may take a learner's name away to see whether a function needs it.
         without = sorted(self.taken - self.notebook.names.keys())
         packed = messages.encode((args, kwargs), self.refer, self.bounds)
-        answer = self.ask("call", thing=thing, args=packed, without=without)
-        became = answer.get("became")
-        if isinstance(became, bytes):
-            _take_over([*args, *kwargs.values()], self.unpack(became))
+        answer = self.ask(Call(thing, packed, without))
+        if isinstance(answer.became, bytes):
+            _take_over([*args, *kwargs.values()], self.unpack(answer.became))
         hidden = self.gate.is_hidden()
         if not hidden:
-            sys.stdout.write(str(answer.get("out", "")))
-            sys.stderr.write(str(answer.get("err", "")))
-        return self.result(answer, hidden)
+            sys.stdout.write(answer.out)
+            sys.stderr.write(answer.err)
+        return self._result(answer, hidden)
 
-    def result(self, answer: dict[str, Any], hidden: bool) -> Any:
-        """The value of an answer, or its error."""
-        if "error" in answer:
-            raise self.error(answer["error"], hidden)
-        value = self.unpack(answer.get("result"))
-        if hidden:
-            self.gate.remember(value)
-        return value
+    def attribute(self, thing: int, name: str) -> Any:
+        """Read an attribute of a learner's object."""
+        answer = self.ask(GetAttribute(thing, name))
+        if isinstance(answer, Raised):
+            raise AttributeError(name)
+        return self._result(answer, self.gate.is_hidden())
 
     def query(self, query: str, **tables: pd.DataFrame) -> Any:
         """Ask DuckDB a learner's query, in the learner's process."""
-        from userops.errors import CourseError
-
-        answer = self.ask("query", query=query, tables=messages.encode(tables, None, self.bounds))
+        packed = messages.encode(tables, None, self.bounds)
+        answer = self.ask(Query(query, packed))
         hidden = self.gate.is_hidden()
-        if "error" in answer:
-            said = str(answer["error"].get("message", ""))
+        if isinstance(answer, Raised):
+            said = answer.message
             if hidden:  # DuckDB quotes what it could not convert
                 kind = re.match(r"[A-Z][A-Za-z ]{2,30} Error(?=:)", said)
                 said = kind[0] if kind else "Error"
             raise CourseError(said)
-        return self.result(answer, hidden)
+        return self._result(answer, hidden)
 
-    def error(self, told: Any, hidden: bool) -> BaseException:
+    def _result(self, answer: Returned | Raised, hidden: bool) -> Any:
+        if isinstance(answer, Raised):
+            raise self._error(answer, hidden)
+        value = self.unpack(answer.value)
+        if hidden:
+            self.gate.remember(value)
+        return value
+
+    def _error(self, told: Raised, hidden: bool) -> BaseException:
         """Make the learner's error one of the examiner's: same class name, same words."""
-        told = told if isinstance(told, dict) else {}
-        name, message = str(told.get("class", "Exception"))[:100], str(told.get("message", ""))[:20_000]
-        bases = [str(base) for base in told.get("bases") or []][:20]
+        name, message = told.name[:100], told.message[:20_000]
         # An interrupted call ends the test, as it ends a cell.
         base = (
             KeyboardInterrupt
             if name == "KeyboardInterrupt"
-            else next((_KNOWN[b] for b in bases if b in _KNOWN), Exception)
+            else next((KNOWN_ERRORS[b] for b in told.bases[:20] if b in KNOWN_ERRORS), Exception)
         )
-        line = str(told.get("line", ""))
-        if line not in self.own:
-            line = ""  # not a line that was handed in
-        missing = told.get("missing")
+        line = told.line if told.line in self.own else ""  # a line that was handed in, or none
+        missing = told.missing
         if hidden:
-            if name not in _KNOWN and name not in _PANDAS_ERRORS:
+            if name not in KNOWN_ERRORS and name not in PANDAS_ERRORS:
                 name = base.__name__
             if message and not self.gate.is_own(message, line):
                 message = ""
-            missing = missing if isinstance(missing, str) and missing in line else None
-        error = learners_error(name, base, message)
-        error.__remote__ = self if not hidden else None  # type: ignore[attr-defined]
-        error.__stub__ = bool(told.get("stub"))  # type: ignore[attr-defined]
-        error.__line__ = line  # type: ignore[attr-defined]
-        if hidden and line:
-            self.gate.lines.add(line)
-        at = told.get("at")
-        at = at if isinstance(at, list) and len(at) == 2 and all(type(n) is int for n in at) else [0, 0]
-        error.__at__ = [min(max(n, 0), 99_999) for n in at]  # type: ignore[attr-defined]
-        if isinstance(error, NameError) and isinstance(missing, str):
+            missing = missing if missing is not None and missing in line else None
+            if line:
+                self.gate.lines.add(line)
+        error: Any = learners_error(name, base, message)
+        error.__owner__ = self if not hidden else None
+        error.__stub__ = told.is_stub
+        error.__line__ = line
+        error.__at__ = [min(max(n, 0), 99_999) for n in (told.cell, told.number)]
+        if isinstance(error, NameError) and missing is not None:
             error.name = missing
-        return error
+        return error  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------------ what does not travel by value
 
     def refer(self, value: Any) -> dict[str, Any] | None:
         """Pass a learner's own thing back."""
@@ -241,12 +288,10 @@ class Examiner:
         if kind == "value":
             return messages.decode(described["value"], self.resolve, self.bounds)
         if kind == "picture":
-            return _picture(
+            return picture_of(
                 messages.decode(described["shown"], lambda other: str(other.get("text", "")), self.bounds)
             )
         if kind == "unreadable":
-            from userops.check._axes import NoPicture
-
             return NoPicture(str(described.get("said", ""))[:1000])
         if kind == "module":
             name = str(described.get("name"))
@@ -255,14 +300,14 @@ class Examiner:
         class_name, thing = str(described.get("class", "object")), described.get("thing")
         thing = thing if isinstance(thing, int) else None
         if self.gate.asked:  # a name, too, can tell
-            class_name = class_name if class_name in _KNOWN else "object"
+            class_name = class_name if class_name in KNOWN_ERRORS else "object"
             described = {**described, "name": "f" if kind == "function" else "object"}
         if kind == "iterator":
             return iter(())
         if kind == "class":
-            return type(_identifier(str(described.get("name", "object"))), (), {})
+            return type(identifier(str(described.get("name", "object"))), (), {})
         if kind == "error":
-            return learners_error(class_name, _KNOWN.get(class_name, Exception), "")
+            return learners_error(class_name, KNOWN_ERRORS.get(class_name, Exception), "")
         module = "pandas" if described.get("module") == "pandas" else ""
         if kind == "function":
             return RemoteFunction(self, thing, str(described.get("name", "")))
@@ -283,21 +328,14 @@ def _become(old: Any, new: Any) -> None:
         return
     if kind in (pd.DataFrame, pd.Series):
         if not _identical(old, new):
-            old._update_inplace(new)
+            old._update_inplace(new)  # noqa: SLF001 - the one way to change a frame for all who hold it
     elif kind is np.ndarray:
         if old.shape == new.shape and old.dtype == new.dtype and old.flags.writeable:
             old[...] = new
     elif kind is list:
-        for a, b in zip(old, new, strict=False):
-            _become(a, b)
-        if len(old) != len(new) or not all(_is_same(a, b) for a, b in zip(old, new, strict=True)):
-            old[:] = new
+        _become_list(old, new)
     elif kind is dict:
-        for key in old.keys() & new.keys():
-            _become(old[key], new[key])
-        if list(old) != list(new) or not all(_is_same(old[key], new[key]) for key in old):
-            old.clear()
-            old.update(new)
+        _become_dict(old, new)
     elif kind is set:
         if old != new:
             old.clear()
@@ -305,6 +343,21 @@ def _become(old: Any, new: Any) -> None:
     elif kind is tuple and len(old) == len(new):
         for a, b in zip(old, new, strict=True):
             _become(a, b)
+
+
+def _become_list(old: list[Any], new: list[Any]) -> None:
+    for a, b in zip(old, new, strict=False):
+        _become(a, b)
+    if len(old) != len(new) or not all(_is_same(a, b) for a, b in zip(old, new, strict=True)):
+        old[:] = new
+
+
+def _become_dict(old: dict[Any, Any], new: dict[Any, Any]) -> None:
+    for key in old.keys() & new.keys():
+        _become(old[key], new[key])
+    if list(old) != list(new) or not all(_is_same(old[key], new[key]) for key in old):
+        old.clear()
+        old.update(new)
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -323,4 +376,4 @@ def _identical(a: Any, b: Any) -> bool:
         return False
     if isinstance(a, pd.DataFrame):
         return list(map(str, a.columns)) == list(map(str, b.columns)) and list(a.dtypes) == list(b.dtypes)
-    return a.dtype == b.dtype and a.name == b.name
+    return bool(a.dtype == b.dtype and a.name == b.name)

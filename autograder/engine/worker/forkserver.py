@@ -1,12 +1,12 @@
-"""The warm parent: everything imported and every table read once, then one fork a submission.
+"""The fork server: everything imported and every table read once, then one fork a submission.
 
 A fork of a process that has pandas, matplotlib and scikit-learn loaded takes milliseconds; a fresh kernel takes
 seconds. The price is care: a process with several threads must not be forked (a thread's locks stay locked in
 the child), so this one has a single thread and makes sure of it; Arrow, which starts threads to read files, reads
 them in a child of its own.
 
-Its one request at a time comes over a socket: ``fork`` (with the socket that the child will serve), ``signal``,
-``reap``, ``used``. The parent itself never reads a byte that a learner's process wrote.
+Its one request at a time comes over a socket (see ``protocol``). It never reads a byte that a learner's process
+wrote.
 """
 
 from __future__ import annotations
@@ -21,12 +21,32 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NoReturn
 
 import msgpack
 
 from autograder.engine import sandbox
+from autograder.engine.protocol import (
+    Busy,
+    CountThreads,
+    Failed,
+    Fork,
+    Forked,
+    Message,
+    ProcessorTime,
+    ProtocolError,
+    Ready,
+    Reap,
+    Settings,
+    Signal,
+    Signalled,
+    Threads,
+    Used,
+    decode,
+    encode,
+)
 from autograder.engine.sandbox import Limits
 from autograder.engine.worker.kernel import Notebook, forget
 
@@ -42,32 +62,30 @@ LIBRARIES: Final = (
 
 
 def main() -> None:
-    """Run a warm parent; the socket it serves is descriptor ``--control``."""
+    """Run a fork server; the socket it serves is descriptor ``--control``."""
     parser = argparse.ArgumentParser(prog="python -m autograder.engine.worker.forkserver")
     parser.add_argument("--role", choices=("student", "examiner", "trial"), required=True)
     parser.add_argument("--control", type=int, required=True)
     args = parser.parse_args()
     with socket.socket(fileno=args.control) as control:
-        settings = msgpack.unpackb(control.recv(1 << 20))
+        settings = decode(msgpack.unpackb(control.recv(1 << 20)), Settings)
         try:
-            parent = ForkServer(args.role, control, settings)
-            parent.warm()
+            server = ForkServer(args.role, control, settings)
+            server.warm()
         except BaseException:
-            control.send(msgpack.packb({"failed": traceback.format_exc()[-4000:]}))
+            control.send(msgpack.packb(encode(Failed(traceback.format_exc()[-4000:]))))
             raise
-        control.send(msgpack.packb({"ready": os.getpid()}))
-        parent.serve()
+        control.send(msgpack.packb(encode(Ready())))
+        server.serve()
 
 
 class ForkServer:
-    """A warm parent of one kind of process."""
+    """Forks one kind of process."""
 
-    def __init__(self, role: str, control: socket.socket, settings: dict[str, Any]) -> None:
+    def __init__(self, role: str, control: socket.socket, settings: Settings) -> None:
         self.role, self.control = role, control
-        self.limits = Limits(**settings["limits"])
-        self.confined = bool(settings["confined"])
-        self.samples = [tuple(pair) for pair in settings.get("samples", [])]
-        self.fonts = settings.get("fonts")
+        self.limits = Limits(**settings.limits)
+        self.confined, self.samples, self.fonts = settings.confined, settings.samples, settings.fonts
         self.processes = sandbox.OwnProcesses() if self.confined else None
 
     def warm(self) -> None:
@@ -81,15 +99,17 @@ class ForkServer:
         with self.notebook.around():
             _import_libraries()
             from autograder.engine.serialization import messages
+            from userops import _load
 
             messages.warm()
             _read_tables()
             for users, seed in self.samples if self.role == "examiner" else ():
-                _sample_dataset(users, seed)
+                _load.sample("users", seed=seed, users=users)
         self.notebook.run(WARM_UP, 1)
         self.notebook.draw_once()
-        self.notebook.shell.reset(new_session=True, aggressive=False)
-        self.notebook.shell.displayhook.flush()
+        self.notebook.forget_names()
+        # Late: they import pandas.
+        self.work: Callable[[socket.socket, Notebook, Limits], None]
         if self.role == "student":
             from autograder.engine.worker.student import work
         elif self.role == "examiner":
@@ -111,48 +131,47 @@ class ForkServer:
                 return
             if not data:
                 return
-            request = msgpack.unpackb(data)
+            answer: Message
             try:
+                request = decode(msgpack.unpackb(data), Fork, Signal, CountThreads, Reap, Used)
                 answer = self._answer(request, passed)
-            except OSError as error:
-                answer = {"failed": str(error)}
+            except (OSError, ProtocolError) as error:
+                answer = Failed(str(error))
             finally:
                 for number in passed:
                     os.close(number)
-            self.control.send(msgpack.packb(answer))
+            self.control.send(msgpack.packb(encode(answer)))
 
-    def _answer(self, request: dict[str, Any], passed: list[int]) -> dict[str, Any]:
-        if request["do"] == "fork":
-            try:
-                pid = self.processes.fork() if self.processes else os.fork()
-            except BlockingIOError as error:
-                return {"busy": str(error)}
-            if pid == 0:
-                self._become(passed[0], request)
-            return {"pid": pid}
-        if request["do"] == "signal":
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(request["pid"], request["signal"])
-            return {}
-        if request["do"] == "threads":
-            # The number of a running process cannot be another's: it is reaped here, on request.
-            try:
-                return {"threads": len(os.listdir(f"/proc/{request['pid']}/task"))}  # noqa: PTH208
-            except OSError:
-                return {"threads": 0}
-        if request["do"] == "reap":
-            _, status, used = os.wait4(request["pid"], 0)
-            return {
-                "status": os.waitstatus_to_exitcode(status),
-                "cpu": used.ru_utime + used.ru_stime,
-                "memory": used.ru_maxrss,
-            }
-        if request["do"] == "used":  # by this process itself: forking is its work
-            used = os.times()
-            return {"cpu": used.user + used.system}
-        raise OSError(f"unknown request {request['do']!r}")
+    def _answer(self, request: Message, passed: list[int]) -> Message:
+        match request:
+            case Fork(lang):
+                return self._fork(lang, passed)
+            case Signal(pid, number):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+                return Signalled()
+            case CountThreads(pid):
+                # The number of a running process cannot be another's: it is reaped here, on request.
+                try:
+                    return Threads(len(os.listdir(f"/proc/{pid}/task")))  # noqa: PTH208
+                except OSError:
+                    return Threads(0)
+            case Reap(pid):
+                used = os.wait4(pid, 0)[2]
+                return ProcessorTime(used.ru_utime + used.ru_stime)
+        own = os.times()  # of this process itself: forking is its work
+        return ProcessorTime(own.user + own.system)
 
-    def _become(self, number: int, request: dict[str, Any]) -> None:
+    def _fork(self, lang: str, passed: list[int]) -> Message:
+        try:
+            pid = self.processes.fork() if self.processes else os.fork()
+        except BlockingIOError as error:
+            return Busy(str(error))
+        if pid == 0:
+            self._become(passed[0], lang)
+        return Forked(pid)
+
+    def _become(self, number: int, lang: str) -> NoReturn:
         """Turn a fork into the process that works on a submission; never returns."""
         status = 1
         try:
@@ -163,20 +182,16 @@ class ForkServer:
             os.close(null)
             wall = sandbox.confine if self.confined else sandbox.limit_only
             wall(self.limits, [number])
-            os.environ["USEROPS_LANG"] = request["lang"]
+            os.environ["USEROPS_LANG"] = lang
             forget()
             gc.enable()
             with socket.socket(fileno=number) as sock:
                 self.work(sock, self.notebook, self.limits)
             status = 0
         except (EOFError, ConnectionError):
-            status = 0  # the driver has heard enough
-        except BaseException as error:
-            with contextlib.suppress(Exception):
-                os.write(number, b"")
-                del error
+            status = 0  # the coordinator has heard enough
         finally:
-            os._exit(status)
+            os._exit(status)  # whatever it was: nothing runs above a fork's own work
 
 
 # A first use fills caches (column widths, fonts, parsers of tracebacks); every fork would fill them again.
@@ -253,19 +268,13 @@ def _read_tables() -> None:
     _load.keep(tables)
 
 
-def _sample_dataset(users: int, seed: int) -> None:
-    from userops import _load
-
-    _load._sample_dataset(users, seed)
-
-
 def _require_one_thread() -> None:
     """Refuse to serve with a second thread: a fork would inherit its locks and not the thread."""
     if sys.platform == "linux":
         tasks = [Path("/proc/self/task", name, "comm") for name in os.listdir("/proc/self/task")]  # noqa: PTH208
         names = [path.read_text(encoding="utf-8").strip() for path in tasks]
         if len(names) > 1:
-            raise RuntimeError(f"a warm parent must have one thread; this one has {', '.join(names)}")
+            raise RuntimeError(f"a fork server must have one thread; this one has {', '.join(names)}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 It is ipykernel's own shell; only its road out is another: what would be sent to a front end is collected. So
 tables, figures and tracebacks are the ones a learner knows. Both kinds of process use it. It is made once in the
-warm parent (pandas asks at its import whether it runs in a notebook, matplotlib which backend draws) and is
+fork server (pandas asks at its import whether it runs in a notebook, matplotlib which backend draws) and is
 inherited by every fork.
 """
 
@@ -17,7 +17,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ipykernel.compiler import XCachingCompiler
 from ipykernel.zmqshell import ZMQInteractiveShell as KernelShell
@@ -61,7 +61,7 @@ class Collector(Session):
         if last is not None and last["output_type"] == "stream" and last["name"] == name:
             last["text"] += shown
         else:
-            self._add({"output_type": "stream", "name": name, "text": shown})
+            self.add({"output_type": "stream", "name": name, "text": shown})
 
     def send(self, stream: Any, msg_or_type: Any, content: Any = None, *_: Any, **__: Any) -> Any:
         """Take one message of ipykernel's (its display hook, its publisher, its error)."""
@@ -85,15 +85,15 @@ class Collector(Session):
                 output["execution_count"] = content.get("execution_count")
             shown_as = (content.get("transient") or {}).get("display_id")
             if kind == "update_display_data":
-                for known in self.displays.get(shown_as, ()):
+                for known in self.displays.get(str(shown_as), ()):
                     known["data"], known["metadata"] = output["data"], output["metadata"]
                 return None
             if shown_as:
-                self.displays.setdefault(shown_as, []).append(output)
+                self.displays.setdefault(str(shown_as), []).append(output)
         else:
             return None
         self._clear()
-        self._add(output)
+        self.add(output)
         return None
 
     def _clear(self) -> None:
@@ -101,7 +101,8 @@ class Collector(Session):
             self.outputs.clear()
             self.clear_next = False
 
-    def _add(self, output: Output) -> None:
+    def add(self, output: Output) -> None:
+        """Add an output, unless there are too many already."""
         # An error and a result are what a test is judged by: they come through after any number of others.
         if self.room > 0 or (output["output_type"] in ("error", "execute_result") and self.room > -100):
             self.room -= 1
@@ -118,18 +119,22 @@ class OutStream(io.TextIOBase):
         self.name, self._collector, self._number = name, collector, number
 
     def write(self, text: str) -> int:
+        """Collect text as the cell's."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text)}")
         self._collector.stream(self.name, text)
         return len(text)
 
     def writable(self) -> bool:
+        """It is."""
         return True
 
     def isatty(self) -> bool:
+        """It is no terminal."""
         return False
 
     def fileno(self) -> int:
+        """The descriptor that stands for the stream below Python."""
         return self._number
 
 
@@ -142,8 +147,10 @@ class Shell(KernelShell):
         """There is no window to show."""
 
     def init_history(self) -> None:
-        super().init_history()
-        self.history_manager.enabled = False
+        """Keep no history."""
+        super().init_history()  # type: ignore[no-untyped-call]
+        if self.history_manager is not None:
+            self.history_manager.enabled = False
 
 
 # Libraries ask a shell for its class's name to know that they run in a notebook.
@@ -164,12 +171,12 @@ class Notebook:
         config = Config()
         config.HistoryManager.enabled = False
         config.HistoryManager.hist_file = ":memory:"
-        self.shell = Shell.instance(config=config, kernel=SimpleNamespace(eventloop=None))
+        # Its own types say too little: hooks, attributes made at run time.
+        self.shell = cast(Any, Shell.instance(config=config, kernel=SimpleNamespace(eventloop=None)))
         self.names: dict[str, Any] = self.shell.user_ns
         self.collector = Collector(key=b"")
         self.collector.begin(characters, flood, 1000)
-        self.shell.displayhook.session = self.collector
-        self.shell.display_pub.session = self.collector
+        self.shell.displayhook.session = self.shell.display_pub.session = self.collector
         self.shell.displayhook.topic = b"execute_result"
         self.streams = {
             "stdout": OutStream("stdout", self.collector, 1),
@@ -188,13 +195,13 @@ class Notebook:
         import matplotlib.pyplot as plt
 
         with contextlib.suppress(ValueError, AttributeError):
-            self.shell.events.unregister("post_execute", plt._draw_all_if_interactive)  # type: ignore[attr-defined]
+            self.shell.events.unregister("post_execute", plt._draw_all_if_interactive)  # noqa: SLF001
 
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
         """Python as a cell finds it: its streams, ``get_ipython`` and ``display``, no keyboard."""
         kept = sys.stdout, sys.stderr, builtins.input
-        sys.stdout, sys.stderr = self.streams["stdout"], self.streams["stderr"]  # type: ignore[assignment]
+        sys.stdout, sys.stderr = self.streams["stdout"], self.streams["stderr"]
         builtins.input = _no_input
         try:
             with self.shell.builtin_trap, self.shell.display_trap:
@@ -253,22 +260,31 @@ class Notebook:
                 output["execution_count"] = count
         return self.collector.outputs
 
+    def forget_names(self) -> None:
+        """Empty the notebook: no names, nothing kept of what it has run."""
+        self.shell.reset(new_session=True, aggressive=False)
+        self.shell.displayhook.flush()
+
+    def cell_number(self, file: str) -> int:
+        """Which cell a line's file is; 0 if none."""
+        return int(self.shell.compile._filename_map.get(file, 0))  # noqa: SLF001 - IPython shows it, and no more
+
     def _has_error(self) -> bool:
         return any(output["output_type"] == "error" for output in self.collector.outputs)
 
     def _error(self, error: BaseException) -> None:
         name = type(error).__name__
-        self.collector._add(
+        self.collector.add(
             {"output_type": "error", "ename": name, "evalue": str(error), "traceback": [f"{name}: {error}"]}
         )
 
 
-def _no_input(prompt: str = "") -> str:
+def _no_input(prompt: object = "", /) -> str:
     raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
 
 
 def forget() -> None:
-    """Undo in a fork what the warm parent's own work left behind, and what two forks would share."""
+    """Undo in a fork what the fork server's own work left behind, and what two forks would share."""
     import matplotlib.pyplot as plt
     import numpy as np
 

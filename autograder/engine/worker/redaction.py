@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import sys
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from autograder.engine.worker.stand_ins import LearnersError
+from userops._language import t
+from userops.check import CheckError
+from userops.check._error import Quoting, State
+from userops.check._plain import MISSING, kind_of, plain
 
-# ------------------------------------------------------------------------------------------ what may be seen
-
-_PANDAS_ERRORS: Final = frozenset(
+PANDAS_ERRORS: Final = frozenset(
     name for name, kind in vars(pd.errors).items() if isinstance(kind, type) and issubclass(kind, Exception)
 ) | {"CheckError", "CourseError"}
 
 
-class Gate:
+class Gate(Quoting):
     """Lets through what a learner may know of a test: of its hidden lines, whether they pass and what is meant.
+
+    As the checks' way of quoting it has them quote nothing of what came, once it may tell what a hidden line asked.
 
     Attributes:
         tainted: a learner's function has been called by a hidden line; from then on it may tell what it saw.
@@ -46,11 +50,10 @@ class Gate:
             return True
         if not self.hidden:
             return False
-        frame = sys._getframe(1)
-        while frame is not None:
+        frame = inspect.currentframe()
+        while (frame := frame.f_back if frame else None) is not None:
             if frame.f_globals is self.names and frame.f_code.co_name == "<module>":
                 return any(first <= frame.f_lineno <= last for first, last in self.hidden)
-            frame = frame.f_back  # type: ignore[assignment]
         return True
 
     def is_own(self, message: str, line: str) -> bool:
@@ -63,31 +66,19 @@ class Gate:
         if len(self.texts) < 5000:
             self.texts |= {text for text in _texts(value, 3)[:1000] if text.strip()}
 
-    def hush(self) -> None:
-        """Have the checks quote nothing of what came, once it may tell what a hidden line asked."""
-        from userops.check import _error, _plain
+    def value(self, value: Any) -> str | None:
+        """In place of a value that may tell: dots."""
+        shown = not self.asked or plain(value) is MISSING or isinstance(value, bool)
+        return None if shown else "…"
 
-        show, describe, init = _plain.show, _plain.describe, _error.CheckError.__init__
+    def thing(self, value: Any) -> str | None:
+        """In place of a description that may tell: what kind of thing came."""
+        return _in_kind(value) if self.asked else None
 
-        def quiet_show(value: Any, limit: int = 40) -> str:
-            if not self.asked or _plain.plain(value) is _plain.MISSING or isinstance(value, bool):
-                return show(value, limit)
-            return "…"
-
-        def quiet_describe(value: Any) -> str:
-            return _in_kind(value) if self.asked else describe(value)
-
-        def quiet_init(error: Any, message: str, **more: Any) -> None:
-            # What is said to a known misconception was written by the author.
-            told = self.asked and more.get("misconception") is None and more.get("state") != "not_attempted"
-            init(error, self.discreet(message) if told else message, **more)
-
-        _error.CheckError.__init__ = quiet_init  # type: ignore[method-assign]
-        for name, module in list(sys.modules.items()):
-            if name.startswith("userops.check"):
-                for old, new in ((show, quiet_show), (describe, quiet_describe)):
-                    if vars(module).get(old.__name__) is old:
-                        setattr(module, old.__name__, new)
+    def message(self, message: str, misconception: str | None, state: State) -> str:
+        """What is said to a known misconception was written by the author; all else may tell."""
+        told = self.asked and misconception is None and state != "not_attempted"
+        return self.discreet(message) if told else message
 
     def discreet(self, message: str) -> str:
         """A message without numbers, and without the texts that came."""
@@ -106,8 +97,6 @@ class Gate:
 
     def filter(self, output: dict[str, Any], error: BaseException | None) -> dict[str, Any]:
         """Take out of a test's output what came of a learner's function and was asked by a hidden line."""
-        from userops.check import CheckError
-
         if not self.asked:
             return output
         if output["output_type"] == "stream":
@@ -121,9 +110,6 @@ class Gate:
 
 def _in_kind(value: Any) -> str:
     """What kind of thing came, and no more."""
-    from userops._language import t
-    from userops.check._plain import kind_of, plain
-
     for kind, en, zh in _THINGS:
         if isinstance(value, kind):
             return t(en, zh)
@@ -142,7 +128,7 @@ _THINGS: Final = (
 )
 _SCALARS: Final = {
     "void": ("a missing value", "一个缺失值"),
-    "truth": ("a master_cells value", "一个布尔值"),
+    "truth": ("a truth value", "一个布尔值"),
     "number": ("a number", "一个数字"),
     "text": ("a text", "一段文本"),
     "time": ("a time", "一个时间"),

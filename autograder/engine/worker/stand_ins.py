@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol, cast
 
-if TYPE_CHECKING:
-    from autograder.engine.worker.examiner import Examiner
+from userops.check._axes import Mark, Picture
+from userops.check._error import box, not_attempted
 
-_KNOWN: Final = {
+KNOWN_ERRORS: Final = {
     name: kind
     for name, kind in vars(builtins).items()
     if isinstance(kind, type) and issubclass(kind, Exception)
 }
 
 
-# ------------------------------------------------------------------------------------------ stand-ins
+class Owner(Protocol):
+    """What a stand-in asks when it is used: who holds the line to the learner's process."""
+
+    def call(self, thing: int | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a learner's function."""
+
+    def attribute(self, thing: int, name: str) -> Any:
+        """Read an attribute; raises AttributeError for whatever happens there."""
+
+    def trace(self) -> list[str]:
+        """Lines of the last call's error, as a notebook shows it."""
 
 
 class Remote:
@@ -24,39 +34,35 @@ class Remote:
     _thing: int | None
 
     @classmethod
-    def named(
-        cls, name: str, module: str, examiner: Examiner, thing: int | None, *, cannot: str = ""
-    ) -> Remote:
+    def named(cls, name: str, module: str, owner: Owner, thing: int | None, *, cannot: str = "") -> Remote:
         """Make a stand-in whose class goes by the learner's class's name."""
-        kind = type(_identifier(name), (Remote,), {"__module__": module or "learner"})
-        stand_in = object.__new__(kind)
-        object.__setattr__(stand_in, "_examiner", examiner)
+        kind = type(identifier(name), (Remote,), {"__module__": module or "learner"})
+        stand_in = cast("Remote", object.__new__(kind))
+        object.__setattr__(stand_in, "_owner", owner)
         object.__setattr__(stand_in, "_thing", thing)
         object.__setattr__(stand_in, "_cannot", cannot)
         return stand_in
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or object.__getattribute__(self, "_thing") is None:
+        thing = None if name.startswith("__") else object.__getattribute__(self, "_thing")
+        if thing is None:
             raise AttributeError(name)
-        examiner = object.__getattribute__(self, "_examiner")
-        answer = examiner.ask("attr", thing=object.__getattribute__(self, "_thing"), name=name)
-        if "error" in answer:
-            raise AttributeError(name)
-        return examiner.result(answer, examiner.gate.is_hidden())
+        return object.__getattribute__(self, "_owner").attribute(thing, name)
 
 
 class RemoteFunction(Remote):
     """A learner's function: calling it runs it there."""
 
-    def __init__(self, examiner: Examiner, thing: int | None, name: str) -> None:
-        object.__setattr__(self, "_examiner", examiner)
+    def __init__(self, owner: Owner, thing: int | None, name: str) -> None:
+        object.__setattr__(self, "_owner", owner)
         object.__setattr__(self, "_thing", thing)
         object.__setattr__(self, "_cannot", "")
         object.__setattr__(self, "__name__", name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        examiner, thing = object.__getattribute__(self, "_examiner"), object.__getattribute__(self, "_thing")
-        return examiner.call(thing, args, kwargs)
+        """Run it there, by value; raises what it raised."""
+        owner: Owner = object.__getattribute__(self, "_owner")
+        return owner.call(object.__getattribute__(self, "_thing"), args, kwargs)
 
     def __deepcopy__(self, memo: Any) -> RemoteFunction:
         return self
@@ -68,12 +74,12 @@ class LearnersError:
 
 def learners_error(name: str, base: type[BaseException], message: str) -> BaseException:
     """Make an exception with a class's name and a message, shown as the learner would see it."""
-    kind = type(
-        _identifier(name),
+    kind: Any = type(
+        identifier(name),
         (LearnersError, base),
         {"__str__": lambda self: message, "_render_traceback_": _render},
     )
-    error = kind.__new__(kind)
+    error: BaseException = kind.__new__(kind)
     error.args = (message,) if message else ()
     return error
 
@@ -85,15 +91,11 @@ def lost(message: str, name: str) -> BaseException:
 
 def _render(error: Any) -> list[str]:
     """What a notebook shows of a learner's error: the learner's own lines, no test."""
-    from userops.check._error import box, not_attempted
-
     if getattr(error, "__stub__", False):
         return box(not_attempted(), "not_attempted")
-    remote, text = getattr(error, "__remote__", None), f"{type(error).__name__}: {error}".rstrip(": ")
-    if remote is not None:
-        lines = remote.ask("trace").get("lines")
-        if isinstance(lines, list) and lines:
-            return [str(line)[:5000] for line in lines[:200]]
+    owner, text = getattr(error, "__owner__", None), f"{type(error).__name__}: {error}".rstrip(": ")
+    if owner is not None and (lines := owner.trace()):
+        return [line[:5000] for line in lines[:200]]
     line = getattr(error, "__line__", "")
     if not line:
         return [text]
@@ -101,8 +103,8 @@ def _render(error: Any) -> list[str]:
     return [f"Cell In[{cell}], line {number}\n----> {number} {line}", text]
 
 
-def _picture(fields: Any) -> Any:
-    from userops.check._axes import Mark, Picture
+def picture_of(fields: Any) -> Picture:
+    """What a chart shows, of a learner's process's description of it."""
 
     def words(value: Any) -> str:
         return str(value)[:2000]
@@ -126,5 +128,6 @@ def _picture(fields: Any) -> Any:
     )  # fmt: skip
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """A learner's name if a class can go by it."""
     return name if name.isidentifier() and len(name) < 100 else "object"

@@ -4,15 +4,7 @@ Nothing of the examiner's is here to be read, patched or faked: no test, no expe
 this process says is only ever taken as a value, so its own agent, which the learner's code can reach, need not
 be trusted either.
 
-It is asked, one request at a time:
-
-``cell``   run a cell, return its outputs
-``keep``   remember the names as they are now, and return the values of some
-``stand``  take the names back to how they were kept: from here on, functions are called as they would have been
-``call``   call a function, with arguments that are this process's own copies; returns what they became, too
-``attr``   read an attribute of a thing that does not travel by value
-``trace``  show the last call's error as a notebook would
-``query``  ask DuckDB the learner's SQL
+It is asked, one request at a time (see ``protocol``), and knows nothing of who asks.
 """
 
 from __future__ import annotations
@@ -24,39 +16,62 @@ import socket
 import sys
 import types
 from contextlib import redirect_stderr, redirect_stdout
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
+from autograder.engine.protocol import (
+    Call,
+    CellOutputs,
+    GetAttribute,
+    GetTrace,
+    Message,
+    Packed,
+    Query,
+    Raised,
+    RestoreSnapshot,
+    Returned,
+    RunCell,
+    SnapshotRestored,
+    SnapshotTaken,
+    TakeSnapshot,
+    Trace,
+    decode,
+    encode,
+)
 from autograder.engine.sandbox import MB, Limits
 from autograder.engine.serialization import messages
 from autograder.engine.worker.kernel import Notebook
 from autograder.engine.worker.snapshot import snapshot
 
+REQUESTS: Final = (RunCell, TakeSnapshot, RestoreSnapshot, Call, GetAttribute, Query, GetTrace)
+
 
 def work(sock: socket.socket, notebook: Notebook, limits: Limits) -> None:
-    """Serve one submission until the driver closes the socket."""
+    """Serve one submission until the coordinator closes the socket."""
     student = Student(notebook, limits)
     signal.signal(signal.SIGINT, student.interrupted)
     while True:
-        request = messages.decode(messages.read_frame(sock, limits.message_mb * MB))
+        told = messages.decode(messages.read_frame(sock, limits.message_mb * MB))
         try:
-            answer = student.answer(request)
-            packed = messages.encode(answer, bounds=student.bounds)
+            answer = student.answer(told)
+            packed = messages.encode(encode(answer), bounds=student.bounds)
         except KeyboardInterrupt:
-            packed = messages.encode({"error": _plain_error("KeyboardInterrupt", "")})
+            packed = messages.encode(encode(Raised("KeyboardInterrupt", "", ["KeyboardInterrupt"])))
         except Exception as error:
-            packed = messages.encode({"error": _plain_error(type(error).__name__, _said(error))})
+            name = type(error).__name__
+            packed = messages.encode(encode(Raised(name, _said(error), [name])))
         messages.write_frame(sock, packed)
 
 
 class Student:
-    """One notebook's names, and what of them was kept at each test."""
+    """One notebook's names, and what they were at each test."""
 
     def __init__(self, notebook: Notebook, limits: Limits) -> None:
         self.notebook = notebook
         self.bounds = messages.Bounds(bytes=limits.message_mb * MB)
-        self.kept: dict[int, dict[str, Any]] = {}
+        self.snapshots: dict[int, dict[str, Any]] = {}
         self.things: list[Any] = []
         self.last: BaseException | None = None
         self.listening = False
@@ -66,110 +81,121 @@ class Student:
         if self.notebook.running or self.listening:
             raise KeyboardInterrupt
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, told: object) -> Message:
         """Do what is asked."""
-        return getattr(self, f"_{request['do']}")(**request.get("with", {}))
+        match decode(told, *REQUESTS):
+            case RunCell(source, count):
+                return CellOutputs(self.notebook.run(source, count))
+            case TakeSnapshot(place, names):
+                return self.take_snapshot(place, names)
+            case RestoreSnapshot(place):
+                return self.restore_snapshot(place)
+            case Call(thing, arguments, without):
+                return self.call(thing, arguments, without)
+            case GetAttribute(thing, name):
+                return self.attribute(thing, name)
+            case Query(query, tables):
+                return self.query(query, tables)
+        return self.trace()
 
-    def _cell(self, source: str, count: int) -> dict[str, Any]:
-        return {"outputs": self.notebook.run(source, count)}
-
-    def _keep(self, place: int, names: list[str]) -> dict[str, Any]:
+    def take_snapshot(self, place: int, names: list[str]) -> SnapshotTaken:
+        """Remember all names as they are now; hand over some."""
         have = self.notebook.names
-        self.kept[place] = {name: snapshot(value) for name, value in have.items()}
-        return {"values": {name: self._packed(have[name]) for name in names if name in have}}
+        self.snapshots[place] = {name: snapshot(value) for name, value in have.items()}
+        return SnapshotTaken({name: self._packed(have[name]) for name in names if name in have})
 
-    def _packed(self, value: Any) -> bytes | dict[str, str]:
-        self.listening = True
-        try:
-            return messages.encode(value, self.refer, self.bounds)
-        except Exception as error:  # too large, too deep, or of a kind that does not travel
-            return {"cannot": _said(error)[:500]}
-        finally:
-            self.listening = False
-
-    def _stand(self, place: int) -> dict[str, Any]:
-        names, kept = self.notebook.names, self.kept.get(place)
-        if kept is not None:
+    def restore_snapshot(self, place: int) -> SnapshotRestored:
+        """Take the names back to how they were."""
+        names, then = self.notebook.names, self.snapshots.get(place)
+        if then is not None:
             names.clear()
-            names.update(kept)
-        return {}
+            names.update(then)
+        return SnapshotRestored()
 
-    def _call(self, thing: int, args: bytes, without: list[str]) -> dict[str, Any]:
-        positional, named = messages.decode(args, self.resolve, self.bounds)
+    def call(self, thing: int, arguments: bytes, without: list[str]) -> Returned | Raised:
+        """Call a function, with arguments that are this process's own copies."""
+        positional, named = messages.decode(arguments, self.resolve, self.bounds)
         names = self.notebook.names
         aside = {name: names.pop(name) for name in without if name in names}
         before = [*positional, *named.values()]
         out, err = io.StringIO(), io.StringIO()
-        answer: dict[str, Any] = {}
+        answer: Returned | Raised
         self.last = None
         self.listening = True
         try:
             with self.notebook.around(), redirect_stdout(out), redirect_stderr(err):
                 result = self.things[thing](*positional, **named)
-            answer["result"] = self._packed(result)
+            answer = Returned(self._packed(result))
         except BaseException as error:
             self.last = error
-            answer["error"] = self._error(error)
+            answer = self._raised(error)
         finally:
             self.listening = False
             names.update(aside)
             _close_figures()  # nobody looks at them, and they may show what a test handed over
         # What the function did to its arguments is part of what it does.
-        answer["became"] = self._packed(before)
-        answer["out"], answer["err"] = out.getvalue()[:20_000], err.getvalue()[:20_000]
-        return answer
+        became = self._packed(before)
+        return replace(answer, became=became, out=out.getvalue()[:20_000], err=err.getvalue()[:20_000])
 
-    def _attr(self, thing: int, name: str) -> dict[str, Any]:
+    def attribute(self, thing: int, name: str) -> Returned | Raised:
+        """Read an attribute of a thing that does not travel by value."""
         try:
-            return {"result": self._packed(getattr(self.things[thing], name))}
+            return Returned(self._packed(getattr(self.things[thing], name)))
         except Exception as error:
-            return {"error": self._error(error)}
+            return self._raised(error)
 
-    def _query(self, query: str, tables: bytes) -> dict[str, Any]:
+    def query(self, query: str, tables: bytes) -> Returned | Raised:
+        """Ask DuckDB the learner's SQL."""
         from userops.sql import ask
 
         try:
-            return {"result": self._packed(ask(query, **messages.decode(tables, None, self.bounds)))}
+            return Returned(self._packed(ask(query, **messages.decode(tables, None, self.bounds))))
         except Exception as error:
-            return {"error": self._error(error)}
+            return self._raised(error)
 
-    def _trace(self) -> dict[str, Any]:
+    def trace(self) -> Trace:
+        """Show the last call's error as a notebook would."""
         if self.last is None:
-            return {"lines": []}
+            return Trace([])
         trace, error = self.last.__traceback__, self.last
         while trace is not None and trace.tb_frame.f_globals is not self.notebook.names:
             trace = trace.tb_next  # this agent's own frames say nothing to a learner
         if trace is None:
-            return {"lines": [f"{type(error).__name__}: {_said(error)}"]}
+            return Trace([f"{type(error).__name__}: {_said(error)}"])
         lines = self.notebook.shell.InteractiveTB.structured_traceback(type(error), error, trace, 0)
-        return {"lines": [str(line) for line in lines][:200]}
+        return Trace([str(line) for line in lines][:200])
 
-    def _error(self, error: BaseException) -> dict[str, Any]:
-        trace, last = error.__traceback__, None
-        own = None
+    def _packed(self, value: Any) -> Packed:
+        self.listening = True
+        try:
+            return messages.encode(value, self.refer, self.bounds)
+        except Exception as error:  # too large, too deep, or of a kind that does not travel
+            return _said(error)[:500]
+        finally:
+            self.listening = False
+
+    def _raised(self, error: BaseException) -> Raised:
+        trace, own, last = error.__traceback__, None, None
         while trace is not None:
             last = trace
             if trace.tb_frame.f_globals is self.notebook.names:
                 own = trace
             trace = trace.tb_next
-        stub = False
-        if isinstance(error, NotImplementedError) and own is not None and own is last:
-            line = linecache.getline(own.tb_frame.f_code.co_filename, own.tb_lineno)
-            stub = line.strip().startswith("raise NotImplementedError")
-        line = linecache.getline(own.tb_frame.f_code.co_filename, own.tb_lineno).strip() if own else ""
-        return {
-            **_plain_error(type(error).__name__, _said(error)),
-            "bases": [kind.__name__ for kind in type(error).__mro__],
-            "stub": stub,
-            "line": line[:300],
-            "at": [
-                self.notebook.shell.compile._filename_map.get(own.tb_frame.f_code.co_filename, 0)
-                if own
-                else 0,
-                own.tb_lineno if own else 0,
-            ],
-            "missing": error.name if isinstance(error, NameError) and isinstance(error.name, str) else None,
-        }
+        file, number = (own.tb_frame.f_code.co_filename, own.tb_lineno) if own else ("", 0)
+        line = linecache.getline(file, number).strip() if own else ""
+        return Raised(
+            name=type(error).__name__,
+            message=_said(error),
+            bases=[kind.__name__ for kind in type(error).__mro__],
+            is_stub=isinstance(error, NotImplementedError)
+            and own is not None
+            and own is last
+            and line.startswith("raise NotImplementedError"),
+            line=line[:300],
+            cell=self.notebook.cell_number(file),
+            number=number,
+            missing=error.name if isinstance(error, NameError) and isinstance(error.name, str) else None,
+        )
 
     # ------------------------------------------------------------------ what does not travel by value
 
@@ -265,7 +291,3 @@ def _said(error: BaseException) -> str:
         return str(error)[:20_000]
     except Exception:
         return ""
-
-
-def _plain_error(name: str, message: str) -> dict[str, Any]:
-    return {"class": name, "message": message, "bases": [name], "stub": False, "line": "", "missing": None}

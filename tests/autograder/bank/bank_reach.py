@@ -36,13 +36,15 @@ REACH: Final = [
         "[p for p in __import__('os').listdir('/proc') if p.isdigit()][1]", "__import__('os').listdir('@ROOT@/solutions')", "__import__('os').listdir('/sys/class')")), never=("GOT",)),
     Case("read_environment", "read the environment's secrets", _cell("import os, sys\nprint(dict(os.environ))\nprint(open('/proc/self/environ', errors='replace').read())\nprint(open('/proc/self/cmdline').read())")),
     Case("read_memory", "look through all objects for tests and seeds", _cell(
-        "import gc, sys\nfor o in gc.get_objects():\n    try:\n        if isinstance(o, dict) and ('samples' in o or 'truth' in o) or type(o).__name__ in ('MasterCell', 'Step', 'Plan'):\n            print('GOT', str(o)[:300])\n    except Exception:\n        pass\n"
+        "import gc, sys\nfor o in gc.get_objects():\n    try:\n        if isinstance(o, dict) and ('samples' in o or 'truth' in o) or type(o).__name__ in ('MasterCell', 'Step', 'ChapterPlan'):\n            print('GOT', str(o)[:300])\n    except Exception:\n        pass\n"
         "frame = sys._getframe()\nwhile frame:\n    z = frame.f_locals.get('self')\n    if getattr(z, 'samples', None):\n        print('GOT', z.samples)\n    frame = frame.f_back"), never=("GOT",)),
     Case("write_course", "write to the course, the packages, the data, the libraries", _cell(
-        "import pandas, userops, autograder, os, sys\nfrom userops._load import data_folder\n" + _tried(
+        "import pandas, userops, autograder, os, sys\nfrom userops._load import data_folder\n"
+        # Of a checkout that lies in /tmp its own empty /tmp shows the path, which is its own: test_nothing_changed_outside looks.
+        "def in_own_tmp(path):\n    if path.startswith('/tmp/'):\n        raise OSError('made where nobody else sees it')\n" + _tried(
             "open(pandas.__file__, 'a').write('#')", "open(userops.__file__, 'a').write('#')", "open(autograder.__file__, 'a').write('#')",
             "open(data_folder() / 'attack.txt', 'w')", "os.remove(next(iter(data_folder().glob('*.parquet'))))", "open(sys.prefix + '/attack', 'w')",
-            "open('/usr/attack', 'w')", "open('/attack', 'w')", "open('/dev/attack', 'w')", "os.mkdir('@ROOT@/attack')", "os.chmod(userops.__file__, 0o777)",
+            "open('/usr/attack', 'w')", "open('/attack', 'w')", "open('/dev/attack', 'w')", "os.mkdir('@ROOT@/attack') or in_own_tmp('@ROOT@')", "os.chmod(userops.__file__, 0o777)",
             "os.utime(userops.__file__)", "open('/tmp/matplotlib/attack', 'w')", "os.symlink('/etc', '/dev/shm/../attack')")), never=("GOT",)),
     Case("write_proc", "write the kernel's settings", _cell("import os\n" + _tried(
         "os.open('/proc/sys/kernel/core_pattern', os.O_WRONLY)", "os.open('/proc/sysrq-trigger', os.O_WRONLY)", "open('/proc/self/oom_score_adj', 'w').write('-1000')",

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from bank_lies import LIES
 from bank_reach import REACH
 from nbgrader.utils import determine_grade
 
-from autograder.engine import Engine, Job, Limits, SubmissionResult, plan
+from autograder.engine import Engine, Job, Limits, SubmissionResult, chapter_plan
 from autograder.grading.outcomes import complaints, hide_tests
 from autograder.grading.outcomes import test_counts as counts_of_tests
 from autograder.notebooks.restore import restore
@@ -31,6 +32,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 LIMITS: Final = Limits(cell_seconds=1.5, submission_seconds=30, cpu_seconds=30, memory_mb=512, message_mb=64)
 CASES: Final = [*FAULTS, *ALTERED, *LIES, *REACH]
 EVERY: Final = 4  # cases, then a neighbour
+SHARED: Final = (Path("/tmp"), Path("/dev/shm"))
 CANARY: Final = "CANARY-5a1d"  # stands in the environment, and in files beside the course
 
 
@@ -58,12 +60,10 @@ class Bank:
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     beside = tmp_path_factory.mktemp("beside")
     (beside / "gradebook.db").write_text(CANARY, encoding="utf-8")
-    shared = [Path("/tmp/bank-canary"), Path("/dev/shm/bank-canary")]
-    for path in shared:
-        path.write_text(CANARY, encoding="utf-8")
+    shared = [canary(folder) for folder in SHARED]
     os.environ["BANK_SECRET"] = CANARY
-    before = standing(beside)
-    made = plan("ch99_bank", master_cells())
+    before = standing(beside, shared)
+    made = chapter_plan("ch99_bank", master_cells())
     started = time.monotonic()
     try:
         with Engine(workers=2, limits=LIMITS) as engine:
@@ -72,7 +72,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
                 graded[ran.key] = judged(ran)
             time.sleep(0.2)
             left = outliving()
-        yield Bank(graded, before, standing(beside), left, time.monotonic() - started)
+        yield Bank(graded, before, standing(beside, shared), left, time.monotonic() - started)
     finally:
         del os.environ["BANK_SECRET"]
         for path in shared:
@@ -112,12 +112,21 @@ def judged(ran: SubmissionResult) -> Graded:
     return Graded(ran, points, "\n".join(texts))
 
 
-def standing(beside: Path) -> dict[str, str]:
+def canary(folder: Path) -> Path:
+    """Make a file that holds a secret in a folder that every user of this computer may write to."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=folder, prefix="bank-canary-", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(CANARY)
+    return Path(file.name)
+
+
+def standing(beside: Path, shared: list[Path]) -> dict[str, str]:
     """Files outside that no submission may touch -> size, time and (for small ones) content."""
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     here = Path(__file__).parent
     paths = [ROOT / name for name in tracked.splitlines()] + sorted(beside.rglob("*"))
-    paths += [Path("/tmp/bank-canary"), Path("/dev/shm/bank-canary"), Path("/proc/sys/kernel/core_pattern")]
+    paths += [*shared, Path("/proc/sys/kernel/core_pattern")]
     mine = ("userops/", "datasets/", "notebooks/", "solutions/")
     found = {}
     for path in paths:
@@ -125,7 +134,7 @@ def standing(beside: Path) -> dict[str, str]:
         relative = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else ""
         if path.is_file() and (not relative or relative.startswith(mine) or here in path.parents):
             found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    for place in ("/tmp", "/dev/shm", str(Path.home())):
+    for place in map(str, (*SHARED, Path.home(), ROOT)):
         found[place] = "\n".join(sorted(n for n in os.listdir(place) if "attack" in n))  # noqa: PTH208
     return found
 
@@ -191,8 +200,8 @@ def test_nothing_learnt(bank: Bank, case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_in_time(bank: Bank, case: Case) -> None:
-    """Each ends within its limits."""
-    assert bank.graded[case.name].ran.wall < case.slow
+    """Each ends within its limits, and none hangs. A busy computer is given a multiple of what it takes."""
+    assert bank.graded[case.name].ran.wall < 6 * case.slow
 
 
 def test_nothing_acts_in_a_browser(bank: Bank) -> None:

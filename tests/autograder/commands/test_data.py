@@ -51,7 +51,7 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_validate_finds_sound_tables_sound(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "validate", str(made)]) == 0
-    assert "19 tables" in capsys.readouterr().out
+    assert "20 tables" in capsys.readouterr().out
 
 
 def test_validate_names_faults_and_exits_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from nbgrader.utils import determine_grade
 from autograder.authoring.chapter import Chapter, read_chapter
 from autograder.authoring.edition import edition
 from autograder.authoring.repository import chapter_paths, find_root
-from autograder.engine import Engine, Job, SubmissionResult, plan
+from autograder.engine import Engine, Job, SubmissionResult, chapter_plan
 from autograder.grading.master import from_edition
 from autograder.notebooks.restore import restore
 from autograder.notebooks.scoring import normalise_outcome
@@ -61,11 +61,13 @@ def test_the_engine_gives_every_case_what_its_author_declares(engine: Engine, na
         restore(student.notebook, master_cells)
     jobs = (Job(s.name, s.notebook, s.lang) for s in handed_in.values())
     wrong = []
-    for ran in engine.run(plan(name, master_cells), jobs):
+    for ran in engine.run(chapter_plan(name, master_cells), jobs):
         student = handed_in[ran.key]
         assert ran.trouble is None and not ran.notes
         earned, meets = points(ran, chapter), met(ran, chapter, student.meets)
-        for key in student.points:
-            if earned[key] != student.points[key] or meets.get(key) != student.meets.get(key):
-                wrong.append((ran.key, key, earned[key], student.points[key], student.meets.get(key)))
+        wrong += [
+            (ran.key, key, earned[key], student.points[key], student.meets.get(key))
+            for key in student.points
+            if earned[key] != student.points[key] or meets.get(key) != student.meets.get(key)
+        ]
     assert wrong == []

@@ -16,7 +16,7 @@ import pytest
 from distributed import Client
 from nbformat.v4 import new_notebook
 
-from autograder.engine import Engine, Job, Limits, plan
+from autograder.engine import Engine, Job, Limits, chapter_plan
 from autograder.notebooks.restore import MasterCell
 from userops.errors import CourseError
 
@@ -92,7 +92,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_counts_twice(
     cluster: tuple[str, list[subprocess.Popen[bytes]]],
 ) -> None:
     address, workers = cluster
-    ready = plan("ch01_small", TRUTH)
+    ready = chapter_plan("ch01_small", TRUTH)
     earned: dict[str, int] = {}
     with Engine(scheduler=address, limits=Limits(cell_seconds=20)) as engine:
         for number, ran in enumerate(engine.run(ready, (job(n) for n in range(24)))):
@@ -110,4 +110,4 @@ def test_no_scheduler_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         Engine(scheduler="tcp://127.0.0.1:9") as engine,
         pytest.raises(CourseError, match="No Dask scheduler answers"),
     ):
-        list(engine.run(plan("ch01_small", TRUTH), [job(1)]))
+        list(engine.run(chapter_plan("ch01_small", TRUTH), [job(1)]))

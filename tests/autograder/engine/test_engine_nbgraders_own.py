@@ -15,7 +15,7 @@ from nbgrader.preprocessors import Execute
 from nbgrader.utils import determine_grade, is_grade
 from traitlets.config import Config
 
-from autograder.engine import Engine, Job, plan
+from autograder.engine import Engine, Job, chapter_plan
 from autograder.notebooks.restore import master_cells_of, restore
 
 FILES: Final = Path(nbgrader.__file__).parent / "tests" / "apps" / "files"
@@ -46,7 +46,7 @@ def ours(engine: Engine, name: str, master: str) -> NotebookNode:
     master_cells = master_cells_of(read(master))
     notebook = read(name)
     restore(notebook, master_cells)
-    (ran,) = engine.run(plan("ps1", master_cells), [Job("bitdiddle", notebook, "en")])
+    (ran,) = engine.run(chapter_plan("ps1", master_cells), [Job("bitdiddle", notebook, "en")])
     assert ran.trouble is None
     return ran.notebook
 

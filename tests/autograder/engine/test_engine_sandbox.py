@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.engine import Engine, Job, Limits, plan, sandbox, seccomp
+from autograder.engine import Engine, Job, Limits, chapter_plan, sandbox, seccomp
 from userops.errors import CourseError
 
 
@@ -24,7 +24,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_without_bubblewrap_grading_stops_with_a_sentence_that_names_what_is_lost(nowhere: None) -> None:
     with pytest.raises(CourseError, match=r"bubblewrap is not installed.*read your files.*--unconfined"):
-        next(iter(Engine(workers=1).run(plan("any", ()), [Job("me", new_notebook(), "en")])))
+        next(iter(Engine(workers=1).run(chapter_plan("any", ()), [Job("me", new_notebook(), "en")])))
 
 
 def test_elsewhere_than_on_linux_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,7 @@ def test_on_request_it_goes_on_without_walls(nowhere: None) -> None:
         cells=[new_code_cell("import os\nprint(len(os.listdir('/')) > 0)"), new_code_cell("1 / 0")]
     )
     with Engine(workers=1, confined=False, limits=Limits(cell_seconds=10)) as engine:
-        (ran,) = engine.run(plan("any", ()), [Job("me", notebook, "en")])
+        (ran,) = engine.run(chapter_plan("any", ()), [Job("me", notebook, "en")])
     assert ran.trouble is None
     assert ran.notebook.cells[0].outputs[0].text == "True\n"
     assert ran.notebook.cells[1].outputs[0].ename == "ZeroDivisionError"
@@ -92,7 +92,9 @@ def test_a_thread_may_be_made_and_a_process_may_not() -> None:
         "try:\n    os.fork()\nexcept OSError as error:\n    print(type(error).__name__)"
     )
     with Engine(workers=1) as engine:
-        (ran,) = engine.run(plan("any", ()), [Job("me", new_notebook(cells=[new_code_cell(source)]), "en")])
+        (ran,) = engine.run(
+            chapter_plan("any", ()), [Job("me", new_notebook(cells=[new_code_cell(source)]), "en")]
+        )
     assert ran.notebook.cells[0].outputs[0].text == "thread\nPermissionError\n"
 
 

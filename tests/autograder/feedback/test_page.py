@@ -18,7 +18,8 @@ from autograder.authoring.repository import Repository
 from autograder.feedback import safe_html
 from autograder.feedback.notebook_html import notebook_html
 from autograder.feedback.safe_html import _rebuilt, chapter_html, learner_html, plain, table_html
-from autograder.grading.marks import Given, mark, spoken
+from autograder.grading.check_messages import spoken
+from autograder.grading.marks import CellGrade, mark
 from autograder.notebooks.outline import Exercise, outline
 from autograder.notebooks.restore import MasterCell
 
@@ -370,7 +371,7 @@ CHECK = MasterCell("x_test", "code", TEST, grade=True, locked=True, points=3.0)
 
 
 def graded(
-    grades: dict[str, Given], *, memo: str = "My memo.", code: str = "x = 1"
+    grades: dict[str, CellGrade], *, memo: str = "My memo.", code: str = "x = 1"
 ) -> list[tuple[str, float | None]]:
     cells = []
     for true, source in ((ANSWER, code), (CHECK, TEST), (MEMO, memo)):
@@ -390,26 +391,27 @@ def graded(
 
 
 def test_points_come_from_the_gradebook() -> None:
-    test, memo = Given(1.5, 3.0), Given(None, 3.0)
+    test, memo = CellGrade(1.5, 3.0), CellGrade(None, 3.0)
     assert graded({"x_test": test, "memo": memo}) == [("partly", 1.5), ("memo", None)]
     given = {
-        "x_test": Given(3.0, 3.0, extra=0.5, by_hand=True),
-        "memo": Given(2.0, 3.0, extra=1.0, by_hand=True),
+        "x_test": CellGrade(3.0, 3.0, extra=0.5, by_hand=True),
+        "memo": CellGrade(2.0, 3.0, extra=1.0, by_hand=True),
     }
     assert graded(given) == [("right", 3.5), ("marked", 3.0)]
-    nothing = {"x_test": Given(0.0, 3.0), "memo": Given(0.0, 3.0)}
+    nothing = {"x_test": CellGrade(0.0, 3.0), "memo": CellGrade(0.0, 3.0)}
     assert graded(nothing, memo="Write here.", code="# here") == [
         ("not_attempted", 0.0),
         ("not_attempted", 0.0),
     ]
-    assert graded({**nothing, "memo": Given(1.0, 3.0, by_hand=True)}, memo="")[1] == ("marked", 1.0)
+    assert graded({**nothing, "memo": CellGrade(1.0, 3.0, by_hand=True)}, memo="")[1] == ("marked", 1.0)
 
 
 def test_the_notebook_is_not_changed_by_reading_it() -> None:
     cell = test_cell(new_output("stream", name="stderr", text="careful"))
     notebook = new_notebook(cells=[cell])
     before = nbformat.writes(notebook)
-    mark(notebook, [Exercise("1.1", tests=["x_test"])], [CHECK], "en", grades={"x_test": Given(0.0, 3.0)})
+    exercise = Exercise("1.1", tests=["x_test"])
+    mark(notebook, [exercise], [CHECK], "en", misconceptions_met={}, grades={"x_test": CellGrade(0.0, 3.0)})
     notebook_html(notebook, "en")
     assert nbformat.writes(notebook) == before
 
@@ -419,8 +421,9 @@ def test_a_long_error_message_is_cut() -> None:
     cells = [ANSWER.cell(), test_cell(error("ValueError", "row " * 200, FRAME, OWN))]
     cells[0].source = "x = 1"
     exercise = Exercise("1.1", solutions=["x"], tests=["x_test"])
-    grades = {"x_test": Given(0.0, 3.0)}
-    marks = mark(new_notebook(cells=cells), [exercise], [ANSWER, CHECK], "en", grades=grades)
+    grades = {"x_test": CellGrade(0.0, 3.0)}
+    notebook = new_notebook(cells=cells)
+    marks = mark(notebook, [exercise], [ANSWER, CHECK], "en", misconceptions_met={}, grades=grades)
     assert 300 < len(marks.verdicts[0].wrong[0]) < 450
     assert "row " * 100 not in shown(cells[1])
 

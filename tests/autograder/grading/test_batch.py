@@ -29,7 +29,7 @@ from small_class import (
 )
 
 from autograder import cli
-from autograder.grading.batch import Report
+from autograder.grading.class_report import ClassReport
 from autograder.progress import Progress
 from userops.errors import CourseError
 
@@ -380,7 +380,9 @@ def broken_engine(what: str) -> Any:
                 elif what == "nonsense":
                     yield plain_executor.SubmissionResult("b", nbformat.from_dict({"cells": [{}]}))
 
-    return SimpleNamespace(VERSION="x", plan=plain_executor.plan, Job=plain_executor.Job, Engine=Engine)
+    return SimpleNamespace(
+        VERSION="x", chapter_plan=plain_executor.chapter_plan, Job=plain_executor.Job, Engine=Engine
+    )
 
 
 @pytest.mark.parametrize(
@@ -431,7 +433,7 @@ def test_jobs_are_made_only_as_the_engine_asks_for_them(small: Small) -> None:
 
     for number in range(6):
         small.hand_in(f"s{number}")
-    executor = SimpleNamespace(plan=plain_executor.plan, Job=job, Engine=Engine)
+    executor = SimpleNamespace(chapter_plan=plain_executor.chapter_plan, Job=job, Engine=Engine)
     assert len(small.grade(executor=executor).graded) == 6
     assert most == 1
 
@@ -469,6 +471,6 @@ def test_elsewhere_there_are_plain_lines_now_and_then() -> None:
 
 
 def test_a_students_id_cannot_paint_the_terminal() -> None:
-    report = Report(CHAPTER, Path("course"), notes={"\x1b[31mred\n": ["a note"]})
+    report = ClassReport(CHAPTER, Path("course"), notes={"\x1b[31mred\n": ["a note"]})
     assert "\x1b" not in report.summary()
     assert r"\x1b[31mred\n: a note" in report.summary()

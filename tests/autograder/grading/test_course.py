@@ -202,7 +202,7 @@ def test_the_language_can_change_under_graded_work(repo: Repository) -> None:
     assert again(repo, lang="zh")["ch01_small"] == "refreshed"
     assert "一个上午" in released(repo)
     assert grades(repo) == before
-    assert course.language_of(folder(repo)) == "zh"
+    assert course.course_language(folder(repo)) == "zh"
 
 
 def test_an_instructors_own_source_is_kept_when_it_is_replaced(repo: Repository) -> None:

@@ -38,10 +38,11 @@ from small_class import (
 )
 from sqlalchemy import event, text
 
-from autograder.grading import gradebook
+from autograder.grading import gradebook, result_files
 from autograder.grading.course import nbgrader_settings
-from autograder.grading.database_errors import GradingStopped
-from autograder.grading.gradebook import Book, Result
+from autograder.grading.database_errors import GradingStoppedError
+from autograder.grading.gradebook import ChapterGradebook, GradedSubmission
+from autograder.grading.result_files import ResultFiles
 from userops.errors import CourseError
 
 HERE = Path(__file__).parents[1]
@@ -68,11 +69,11 @@ class opened:
     def __init__(self, small: Small, wait: float = 60.0) -> None:
         self.small, self.wait = small, wait
 
-    def __enter__(self) -> Book:
+    def __enter__(self) -> ChapterGradebook:
         with nbgrader_settings(self.small.repo, self.small.folder) as config:
             self.config = config
             self.coursedir = CourseDirectory(config=config)
-            self.book = Book(self.coursedir, config, CHAPTER, wait=self.wait)
+            self.book = ChapterGradebook(self.coursedir, config, CHAPTER, wait=self.wait)
         return self.book
 
     def __exit__(self, *_: object) -> None:
@@ -93,7 +94,7 @@ class RunPlainly(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         master_cells: list[Any] = []
-        plan = plain_executor.Plan(CHAPTER, tuple(master_cells))
+        plan = plain_executor.ChapterPlan(CHAPTER, tuple(master_cells))
         lang = nb.metadata.userops.lang
         return plain_executor.run_one(plan, plain_executor.Job("x", nb, lang)).notebook, resources
 
@@ -277,7 +278,7 @@ def test_a_score_is_a_plain_float_within_the_points(small: Small, outputs: list[
     with opened(small) as book:
         notebook = small.answered(RIGHT)
         cell_of(notebook, "pair_test").outputs = outputs
-        book.save(Result("wang", notebook, "2026-03-02 08:30:00 UTC", "digest", "en"))
+        book.save(GradedSubmission("wang", notebook, "2026-03-02 08:30:00 UTC", "digest", "en"))
     assert small.rows("wang")["grades"]["pair_test"][0] == score
     with sqlite3.connect(small.folder / "gradebook.db") as raw:
         assert {type(value) for (value,) in raw.execute("select auto_score from grade")} <= {
@@ -295,7 +296,11 @@ def test_a_submission_is_one_transaction(small: Small) -> None:
     with opened(small) as book:
         event.listen(book.gradebook.engine, "commit", commits.append)
         for number in (1, 2):
-            book.save(Result(f"s{number}", small.answered(RIGHT), "2026-03-02 08:30:00 UTC", "digest", "en"))
+            book.save(
+                GradedSubmission(
+                    f"s{number}", small.answered(RIGHT), "2026-03-02 08:30:00 UTC", "digest", "en"
+                )
+            )
             assert len(commits) == number
 
 
@@ -304,14 +309,14 @@ def test_a_result_that_lacks_a_test_is_not_written_down(small: Small) -> None:
         notebook = small.answered(RIGHT)
         notebook.cells.remove(cell_of(notebook, "pair_test"))
         with pytest.raises(CourseError, match="its result lacks the cell pair_test"):
-            book.save(Result("wang", notebook, "2026-03-02 08:30:00 UTC", "digest", "en"))
+            book.save(GradedSubmission("wang", notebook, "2026-03-02 08:30:00 UTC", "digest", "en"))
         assert book.done() == {}
 
 
 def test_text_that_a_database_cannot_hold_is_made_so_that_it_can(small: Small) -> None:
     with opened(small) as book:
         book.save(
-            Result(
+            GradedSubmission(
                 "wang", small.answered(EVENTS), "2026-03-02 08:30:00 UTC", "d", "en", {"people": "a\0b\ud800"}
             )
         )
@@ -322,15 +327,21 @@ def test_half_a_character_that_was_printed_costs_nothing(small: Small) -> None:
     notebook = small.answered(RIGHT)
     cell_of(notebook, "pair").outputs = [new_output("stream", name="stdout", text="\ud83d")]
     with opened(small) as book:
-        assert book.save(Result("wang", notebook, "2026-03-02 08:30:00 UTC", "d", "en")) == 5.0
-        assert book.is_graded("wang", "2026-03-02 08:30:00 UTC", "d")
+        assert book.save(GradedSubmission("wang", notebook, "2026-03-02 08:30:00 UTC", "d", "en")) == 5.0
+        assert book.files.is_graded("wang", "2026-03-02 08:30:00 UTC", "d")
 
 
 class Killed(BaseException):
     """The process is gone: nothing catches this."""
 
 
-POINTS = [(Book, "_write"), (Book, "_rows"), (Book, "_record"), (Path, "rename")]
+POINTS = [
+    (ResultFiles, "write"),
+    (ChapterGradebook, "_rows"),
+    (ChapterGradebook, "_record"),
+    (ResultFiles, "put"),
+    (Path, "rename"),
+]
 
 
 @pytest.mark.parametrize(("owner", "point"), POINTS)
@@ -354,10 +365,10 @@ def test_stopped_between_any_two_steps_a_rerun_completes(
 
     with monkeypatch.context() as patch:
         patch.setattr(owner, point, stopped)
-        patch.setattr(gradebook.shutil, "rmtree", lambda *args, **kwargs: None)
+        patch.setattr(result_files.shutil, "rmtree", lambda *args, **kwargs: None)
         with pytest.raises(Killed):
             small.grade()
-    moved = (point, when) == ("rename", "after")  # the old one away: what is left to do is not grading
+    moved = when == "after" and point in ("put", "rename")  # what is left to do is not grading
     assert small.grade().graded.keys() == ({"zhang"} if moved else {"wang", "zhang"})
     assert everything(small) == everything(other)
 
@@ -406,11 +417,13 @@ def test_a_database_that_stays_locked_ends_in_a_sentence_and_a_rerun_completes(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small.hand_in("wang")
-    monkeypatch.setattr(gradebook.Book.__init__, "__kwdefaults__", {"wait": 0.2})
+    monkeypatch.setattr(gradebook.ChapterGradebook.__init__, "__kwdefaults__", {"wait": 0.2})
     holder = sqlite3.connect(small.folder / "gradebook.db")
     holder.execute("BEGIN IMMEDIATE")
     try:
-        with pytest.raises(GradingStopped, match=r"by another program, and was not free within 0\.2 seconds"):
+        with pytest.raises(
+            GradingStoppedError, match=r"by another program, and was not free within 0\.2 seconds"
+        ):
             small.grade()
         assert not (small.autograded("wang")).exists()
         assert list((small.folder / "autograded" / "wang").iterdir()) == []
@@ -435,7 +448,7 @@ def test_a_full_disk_ends_in_a_sentence_and_a_rerun_completes(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(GradingStopped, match=r"The disk that holds .* is full: free some space"):
+        with pytest.raises(GradingStoppedError, match=r"The disk that holds .* is full: free some space"):
             small.grade()
     assert list((small.folder / "autograded" / "b").iterdir()) == []
     assert small.grade().graded == {"b": 5.0}
@@ -446,17 +459,17 @@ def test_a_database_without_space_ends_in_a_sentence_and_a_rerun_completes(
 ) -> None:
     """SQLite's own refusal, with a real limit to its file."""
     hand_in_class(small)
-    real = Book._rows
+    real = ChapterGradebook._rows
 
-    def limited(book: Book, result: Result, *rest: Any) -> float:
+    def limited(book: ChapterGradebook, submission: GradedSubmission, *rest: Any) -> float:
         pages = book.gradebook.db.execute(text("PRAGMA page_count")).scalar()
         book.gradebook.db.execute(text(f"PRAGMA max_page_count = {pages}"))
         book.gradebook.db.commit()
-        return real(book, result, *rest)
+        return real(book, submission, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Book, "_rows", limited)
-        with pytest.raises(GradingStopped, match=r"The disk that holds .* is full"):
+        patch.setattr(ChapterGradebook, "_rows", limited)
+        with pytest.raises(GradingStoppedError, match=r"The disk that holds .* is full"):
             small.grade()
     report = small.grade()
     assert len(report.graded) + len(report.unchanged) == 12
@@ -474,7 +487,7 @@ def test_a_chapter_is_graded_by_one_program_at_a_time(small: Small) -> None:
     with other:
         assert other.stdout is not None
         other.stdout.readline()
-        with pytest.raises(GradingStopped, match="is being graded by another program already"):
+        with pytest.raises(GradingStoppedError, match="is being graded by another program already"):
             small.grade()
         other.kill()
     assert small.grade().graded == {"wang": 5.0}

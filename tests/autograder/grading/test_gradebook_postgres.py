@@ -37,8 +37,8 @@ from small_class import (
 from small_course import make_small_course
 
 from autograder.grading.course import make_course, nbgrader_settings
-from autograder.grading.database_errors import GradingStopped
-from autograder.grading.gradebook import Book, Result
+from autograder.grading.database_errors import GradingStoppedError
+from autograder.grading.gradebook import ChapterGradebook, GradedSubmission
 
 HERE = Path(__file__).parents[1]
 
@@ -170,10 +170,14 @@ def test_the_short_form_of_the_address_will_do(small: Small) -> None:
 
 
 def test_text_that_the_server_cannot_hold_is_made_so_that_it_can(small: Small) -> None:
-    with nbgrader_settings(small.repo, small.folder) as config:
-        with Book(CourseDirectory(config=config), config, CHAPTER) as book:
-            words = {"people": "a\0b\ud800"}
-            book.save(Result("wang", small.answered(EVENTS), "2026-03-02 08:30:00 UTC", "d", "en", words))
+    words = {"people": "a\0b\ud800"}
+    with (
+        nbgrader_settings(small.repo, small.folder) as config,
+        ChapterGradebook(CourseDirectory(config=config), config, CHAPTER) as book,
+    ):
+        book.save(
+            GradedSubmission("wang", small.answered(EVENTS), "2026-03-02 08:30:00 UTC", "d", "en", words)
+        )
     assert small.rows("wang")["comments"]["people"] == ("ab\ufffd", None)
 
 
@@ -182,20 +186,20 @@ def test_a_server_that_goes_away_ends_in_a_sentence_and_a_rerun_completes(
 ) -> None:
     for name in ("a", "b", "c"):
         small.hand_in(name)
-    real = Book._rows
+    real = ChapterGradebook._rows
 
-    def cut_off(book: Book, result: Result, *rest: Any) -> float:
-        points = real(book, result, *rest)
-        if result.student == "b":
+    def cut_off(book: ChapterGradebook, submission: GradedSubmission, *rest: Any) -> float:
+        points = real(book, submission, *rest)
+        if submission.student == "b":
             execute(
                 server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'book_%'"
             )
         return points
 
     with monkeypatch.context() as patch:
-        patch.setattr(Book, "_rows", cut_off)
+        patch.setattr(ChapterGradebook, "_rows", cut_off)
         with pytest.raises(
-            GradingStopped, match=r"The gradebook cannot be used .* what is graded so far is kept"
+            GradingStoppedError, match=r"The gradebook cannot be used .* what is graded so far is kept"
         ) as caught:
             small.grade()
     assert "\n" not in str(caught.value)
@@ -228,6 +232,6 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_counts_twice(
 def test_an_address_that_leads_nowhere_gets_a_sentence_without_the_password(small: Small) -> None:
     point_at(small.repo.root, "postgresql+psycopg://grader:secret@127.0.0.1:1/book")
     small.hand_in("wang")
-    with pytest.raises(GradingStopped, match="The gradebook cannot be used") as caught:
+    with pytest.raises(GradingStoppedError, match="The gradebook cannot be used") as caught:
         small.grade()
     assert "secret" not in str(caught.value)

@@ -25,10 +25,10 @@ from autograder.engine.sandbox import missing
 from autograder.feedback import page as feedback_page
 from autograder.grading import single
 from autograder.grading.course import make_course
-from autograder.grading.single import Result, check, find_notebook
+from autograder.grading.single import CheckResult, check, find_notebook
 from autograder.notebooks import submissions
 from autograder.notebooks.outline import in_language, outline
-from autograder.notebooks.submissions import language_of, read_notebook
+from autograder.notebooks.submissions import language_of_notebook, read_notebook
 from autograder.progress import Progress
 from userops.errors import CourseError
 
@@ -76,11 +76,11 @@ def answer(repo: Repository, lang: str, change: Answer) -> Path:
     return path
 
 
-def graded(repo: Repository, lang: str, change: Answer) -> Result:
+def graded(repo: Repository, lang: str, change: Answer) -> CheckResult:
     return check(repo, "ch01_small", lang, read_notebook(answer(repo, lang, change)))
 
 
-def page(result: Result) -> str:
+def page(result: CheckResult) -> str:
     return feedback_page.render(feedback_page.page_of(result, "notebooks/x.ipynb"))
 
 
@@ -99,11 +99,11 @@ def mistaken(notebook: NotebookNode) -> None:
     put(notebook, "pair", "first, second = 1, 1")
 
 
-def states(result: Result) -> list[tuple[str, float | None, str]]:
+def states(result: CheckResult) -> list[tuple[str, float | None, str]]:
     return [(v.exercise.number, v.points, v.state) for v in result.marks.verdicts]
 
 
-def assert_nothing_hidden(result: Result) -> None:
+def assert_nothing_hidden(result: CheckResult) -> None:
     shown = page(result) + json.dumps(result.as_json(Path("x.ipynb"), Path("x.html")), ensure_ascii=False)
     for secret in ("SECRET_FRAME", "HIDDEN TESTS", "drop_duplicates", "nunique", "score.part"):
         assert secret not in shown
@@ -342,7 +342,7 @@ def test_a_copy_elsewhere_is_recognised(repo: Repository, tmp_path: Path, keeps_
         del notebook.metadata["userops"]
     copy.write_text(nbformat.writes(notebook), encoding="utf-8")
     assert find_notebook(repo, str(copy)) == (copy, "ch01_small")
-    assert language_of(read_notebook(copy), copy) == "zh"
+    assert language_of_notebook(read_notebook(copy), copy) == "zh"
 
 
 def test_a_folder_with_one_notebook_will_do(repo: Repository) -> None:

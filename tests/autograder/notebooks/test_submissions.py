@@ -23,7 +23,7 @@ from autograder.notebooks import submissions
 from autograder.notebooks.restore import MasterCell, restore, without_hidden
 from autograder.notebooks.submissions import (
     Submission,
-    language_of,
+    language_of_notebook,
     moment,
     parse_notebook,
     read_submission,
@@ -380,7 +380,7 @@ def test_format_3_is_brought_up(tmp_path: Path) -> None:
     assert old["nbformat"] == 3
     put(tmp_path, old)
     assert answer_of(read(tmp_path)) == "x = 1"
-    assert language_of(read(tmp_path).notebook) == "zh"
+    assert language_of_notebook(read(tmp_path).notebook) == "zh"
 
 
 def deep(levels: int) -> Any:
@@ -556,7 +556,7 @@ def require_read_or_refused(data: bytes) -> None:
     except CourseError as error:
         assert "\n" not in str(error)
         return
-    language_of(notebook)
+    language_of_notebook(notebook)
     restore(notebook, TRUTH)
     require_whole(notebook)
     assert {c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata} == CELLS

@@ -246,6 +246,7 @@ FAULTS: dict[str, tuple[Break, str, str, str]] = {
             ("community", "joined_at"),
             ("tickets", "created_at"),
             ("surveys", "sent_at"),
+            ("interviews", "interviewed_on"),
         )
     },
 }  # fmt: skip
