@@ -1,248 +1,207 @@
-"""Run a chapter's cells in this process as a notebook would, one after another, and say what came of each."""
+"""An author's line to a trial process: run a chapter's cells there, try answers in forks of it, hear what came.
+
+The cells run on the engine's own notebook (``autograder.engine.worker.trial``), which runs submissions too; there
+is no second way to execute a cell. One fork server serves all of a command's chapters; it is started when the
+first of them runs, and needs no sandbox: what runs is the author's own code.
+"""
 
 from __future__ import annotations
 
-import ast
+import atexit
 import contextlib
-import copy
-import io
-import linecache
+import functools
 import os
-import sys
-import traceback
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Final, overload
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 from autograder.authoring.chapter import Cell, Chapter
+from autograder.engine import protocol
+from autograder.engine.coordinator.forkservers import ForkServerProcess
+from autograder.engine.protocol import (
+    A,
+    AnswerEnded,
+    AnswerTried,
+    B,
+    BeginChapter,
+    CellTried,
+    ChapterBegun,
+    Message,
+    TryAnswers,
+    TryCell,
+)
+from autograder.engine.sandbox import MB, Limits
+from autograder.engine.serialization import messages
 from userops.errors import CourseError
 
-Namespace = dict[str, Any]
-
-_SMALL: Final = 10_000  # entries of a list or dict that are worth copying one by one
-
-
-@dataclass(frozen=True)
-class Run:
-    """What came of running one cell."""
-
-    stdout: str = ""
-    stderr: str = ""
-    value: Any = None  # of the last expression, if the notebook would show it
-    shows: bool = False
-    error: BaseException | None = None
-    error_line: int | None = None  # 1-based line in the chapter's file
+LIMITS: Final = Limits()
+WORKERS: Final = min(
+    os.cpu_count() or 1, 4
+)  # answers tried at a time; each may hold its own copy of large tables
 
 
 class CellError(CourseError):
     """A cell that must run did not: says the chapter, the cell and the line."""
 
 
-def must_run(chapter: Chapter, cell: Cell, names: Namespace) -> None:
-    """Run a cell that has to work: a locked cell, a worked example, a reference solution.
+@dataclass(frozen=True)
+class CellOutcome:
+    """What came of running one cell.
 
-    Raises:
-        CellError: it fails, warns or writes to stderr.
+    Attributes:
+        outputs: as a notebook holds them.
+        misconceptions_met: their keys, in order.
+        error: what it raised, in one line; None if nothing. A figure that fails while it is drawn is in
+            ``outputs`` alone.
+        line: 1-based line of the cell that raised it; 0 if none of its own did.
     """
-    run = run_cell(cell, chapter, names, strict=True)
-    where = f"{chapter.path.name}, {cell.name}"
-    if run.error is not None:
-        raise CellError(f"{where}, line {run.error_line or cell.line}: {say(run.error)}")
-    if run.stderr:
-        raise CellError(f"{where}, line {cell.line}: the cell writes to stderr: {one_line(run.stderr)}")
+
+    outputs: tuple[NotebookNode, ...] = ()
+    misconceptions_met: tuple[str, ...] = ()
+    error: str | None = None
+    line: int = 0
+
+    def text(self, name: str) -> str:
+        """What the cell wrote to ``"stdout"`` or ``"stderr"``."""
+        return "".join(o.text for o in self.outputs if o.output_type == "stream" and o.name == name)
+
+    @property
+    def failure(self) -> str | None:
+        """What went wrong, be it in the cell or in what it shows."""
+        shown = (say(o.ename, o.evalue) for o in self.outputs if o.output_type == "error")
+        return self.error or next(shown, None)
 
 
-def run_cell(
-    cell: Cell, chapter: Chapter, names: Namespace, *, source: str | None = None, strict: bool
-) -> Run:
-    """Run one cell as a notebook would.
+Attempt = tuple[int, CellOutcome, list[CellOutcome]]
+
+
+class TrialNotebook:
+    """One chapter in a trial process, as a context.
 
     Args:
-        source: instead of the cell's own text.
-        strict: warnings are errors, and figures are drawn (a missing glyph shows only then). Otherwise
-            warnings go to stderr, each time, under Python's own filters.
+        chapter: whose cells will run; they find themselves in its course's folder.
+        lang: ``"en"`` or ``"zh"``.
+        samples: (users, seed) of the sample datasets that its tests ask for, made once for all answers.
     """
-    text = cell.source if source is None else source
-    filename = f"<{chapter.name} line {cell.line}>"
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    out, err = io.StringIO(), io.StringIO()
-    value, shows, error = None, False, None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
-        _set_filters(strict)
-        try:
-            value, shows = _execute(text, filename, names)
-            if strict:
-                _draw_figures()
-        except (Exception, SystemExit) as raised:
-            error = raised
-        finally:
-            _close_figures()
-    line = None if error is None else _line_of(error, filename, cell.line)
-    return Run(out.getvalue(), err.getvalue(), value, shows, error, line)
 
+    def __init__(self, chapter: Chapter, lang: str, samples: Sequence[tuple[int, int]] = ()) -> None:
+        self.chapter = chapter
+        self._process = _fork_server().fork(lang)
+        self._cell: Cell | None = None
+        self._send(BeginChapter(str(chapter.root), [list(pair) for pair in samples]))
+        self._receive(ChapterBegun)
 
-def _execute(text: str, filename: str, names: Namespace) -> tuple[Any, bool]:
-    """Run the statements; return the last expression's value and whether a notebook shows it."""
-    from IPython.core.displayhook import DisplayHook
+    def __enter__(self) -> TrialNotebook:
+        return self
 
-    tree = ast.parse(text, filename)
-    final = tree.body[-1] if tree.body else None
-    # A cell does not inherit this module's own ``from __future__`` imports.
-    if not isinstance(final, ast.Expr):
-        exec(compile(tree, filename, "exec", dont_inherit=True), names)
-        return None, False
-    exec(compile(ast.Module(tree.body[:-1], []), filename, "exec", dont_inherit=True), names)
-    value = eval(compile(ast.Expression(final.value), filename, "eval", dont_inherit=True), names)
-    # IPython keeps quiet about None, and about a last line that ends with a semicolon.
-    return value, value is not None and not DisplayHook.semicolon_at_end_of_expression(text)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.end()
 
+    def run(self, cell: Cell, *, source: str | None = None) -> CellOutcome:
+        """Run a cell, whatever comes of it; ``source`` instead of its own text.
 
-def _set_filters(strict: bool) -> None:
-    warnings.resetwarnings()
-    if strict:
-        warnings.simplefilter("error")
-    else:
-        warnings.simplefilter("always")
-        # Python hides these unless they come from the cell itself.
-        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-            warnings.simplefilter("ignore", category)
-        warnings.filterwarnings("always", category=DeprecationWarning, module="__main__")
-    # As in a notebook, even if whoever calls this process collects warnings for itself.
-    warnings.showwarning = _write_warning
-    # Figures are drawn without a screen here; a notebook shows them.
-    warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
+        Raises:
+            CellError: it ended the process, or took longer than a submission's cell may.
+        """
+        return self._run(cell, cell.source if source is None else source, strict=False)
 
+    def must_run(self, cell: Cell) -> None:
+        """Run a cell that has to work: a locked cell, a worked example, a reference solution.
 
-def _write_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: Any = None,
-    line: str | None = None,
-) -> None:
-    print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
+        Raises:
+            CellError: it fails, warns or writes to stderr.
+        """
+        outcome = self._run(cell, cell.source, strict=True)
+        if outcome.failure is not None:
+            line = cell.line + max(outcome.line - 1, 0)
+            raise CellError(f"{self._where(cell)}, line {line}: {outcome.failure}")
+        if noise := outcome.text("stderr"):
+            raise CellError(
+                f"{self._where(cell)}, line {cell.line}: the cell writes to stderr: {one_line(noise)}"
+            )
 
+    def attempt(self, place: Cell, sources: Sequence[str], then: Sequence[Cell]) -> Iterator[Attempt]:
+        """Run answers, each with the cells after it, in forks: nothing of them is left behind.
 
-def _draw_figures() -> None:
-    if "matplotlib.pyplot" in sys.modules:
-        import matplotlib.pyplot as plt
+        Args:
+            place: the solution cell in whose place the answers stand.
+            sources: their texts.
+            then: the cells that grade each.
 
-        for number in plt.get_fignums():
-            plt.figure(number).canvas.draw()
-
-
-def _close_figures() -> None:
-    """A notebook shows and closes a cell's figures at its end; an Axes in a name stays usable."""
-    if "matplotlib.pyplot" in sys.modules:
-        import matplotlib.pyplot as plt
-
-        plt.close("all")
-
-
-def _line_of(error: BaseException, filename: str, first: int) -> int:
-    if isinstance(error, SyntaxError) and error.filename == filename:
-        return first + (error.lineno or 1) - 1
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == filename]
-    return first + (frames[-1].lineno or 1) - 1 if frames else first
-
-
-def fresh_names() -> Namespace:
-    """What a notebook holds before its first cell."""
-    from IPython.display import display
-
-    return {"__name__": "__main__", "__builtins__": __builtins__, "display": display}
-
-
-def copy_of(names: Namespace) -> Namespace:
-    """The names with values that a case cannot change behind the reference's back.
-
-    pandas copies lazily, arrays and plain containers are copied; anything else is shared.
-    """
-    import numpy as np
-    import pandas as pd
-
-    seen: dict[int, Any] = {}
-
-    def isolated(value: Any, depth: int = 0) -> Any:
-        if id(value) in seen:
-            return seen[id(value)]
-        if isinstance(value, pd.DataFrame | pd.Series):
-            new: Any = value.copy(deep=False)
-        elif isinstance(value, np.ndarray):
-            new = value.copy()
-        elif type(value) in (list, dict, set) and depth < 3 and len(value) <= _SMALL:
-            if isinstance(value, dict):
-                new = {key: isolated(item, depth + 1) for key, item in value.items()}
-            elif isinstance(value, list):
-                new = [isolated(item, depth + 1) for item in value]
+        Yields:
+            For each answer, in the order in which they are done: its place in ``sources``, its outcome, and those
+            of ``then``. If it ends its process, or takes longer than a submission's cell may, that is their error.
+        """
+        self._cell = place
+        answers = [[source, *(cell.source for cell in then)] for source in sources]
+        self._send(TryAnswers(answers, place.index + 1, WORKERS))
+        for _ in sources:
+            told = self._receive(AnswerTried, AnswerEnded)
+            if isinstance(told, AnswerEnded):
+                # As a submission's: its tests find nobody who answers.
+                dead = new_output("error", ename="DeadKernelError", evalue=told.reason, traceback=[])
+                outcomes = [CellOutcome((dead,), error=told.reason)] * (1 + len(then))
             else:
-                new = copy.copy(value)
-        else:
-            return value
-        seen[id(value)] = new
-        return new
+                outcomes = [_outcome(protocol.decode(cell, CellTried)) for cell in told.cells]
+            yield told.at, outcomes[0], outcomes[1:]
 
-    return {key: value if key.startswith("__") else isolated(value) for key, value in names.items()}
+    def _run(self, cell: Cell, source: str, *, strict: bool) -> CellOutcome:
+        self._cell = cell
+        self._send(TryCell(source, cell.index + 1, strict))
+        return _outcome(self._receive(CellTried))
 
+    def _send(self, message: Message) -> None:
+        # A process that is gone is noticed, and told of, where its answer is read.
+        with contextlib.suppress(ConnectionError):
+            messages.write_frame(self._process.sock, messages.encode(protocol.encode(message)))
 
-@contextlib.contextmanager
-def notebook_process(chapter: Chapter, lang: str) -> Iterator[None]:
-    """This process as a learner's kernel finds itself: language, folder, figures that need no screen."""
-    import matplotlib
+    @overload
+    def _receive(self, one: type[A], /) -> A: ...
+    @overload
+    def _receive(self, one: type[A], other: type[B], /) -> A | B: ...
+    def _receive(self, *expected: type[Message]) -> Message:
+        try:
+            told = messages.decode(messages.read_frame(self._process.sock, LIMITS.message_mb * MB))
+        except (EOFError, ConnectionError):
+            place = "" if self._cell is None else f"{self._where(self._cell)}, line {self._cell.line}: "
+            raise CellError(
+                f"{place}the cell ended its process, or took more than {LIMITS.cell_seconds:g} seconds"
+            ) from None
+        return protocol.decode(told, *expected)
 
-    from userops import _language, use_language
-
-    language, here = _language._current, Path.cwd()
-    params, backend = matplotlib.rcParams.copy(), matplotlib.get_backend()
-    try:
-        matplotlib.use("Agg")
-        use_language(lang)
-        os.chdir(chapter.root)
-        with _tables_read_once():
-            yield
-    finally:
-        os.chdir(here)
-        _language._current = language
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # restoring passes through retired parameters
-            matplotlib.rcParams.update(params)
-        matplotlib.use(backend)
+    def _where(self, cell: Cell) -> str:
+        return f"{self.chapter.path.name}, {cell.name}"
 
 
-@contextlib.contextmanager
-def _tables_read_once() -> Iterator[None]:
-    """Read each table once for all cases: pandas copies on write, so a shallow copy is a fresh frame."""
-    import userops
-
-    load, sample = userops.load, userops.sample
-    tables: dict[Any, Any] = {}
-
-    def once(key: Any, make: Callable[[], Any]) -> Any:
-        if key not in tables:
-            tables[key] = make()
-        return tables[key].copy(deep=False)
-
-    def load_once(table: str, columns: Any = None) -> Any:
-        chosen = columns if columns is None or isinstance(columns, str) else tuple(columns)
-        return once((table, chosen), lambda: load(table, columns))
-
-    def sample_once(table: str, *, seed: int, users: int = 400) -> Any:
-        return once((table, seed, users), lambda: sample(table, seed=seed, users=users))
-
-    userops.load, userops.sample = load_once, sample_once
-    try:
-        yield
-    finally:
-        userops.load, userops.sample = load, sample
+@functools.cache
+def _fork_server() -> ForkServerProcess:
+    """What this process's trials are forked from."""
+    server = ForkServerProcess("trial", LIMITS, confined=False, samples=())
+    server.wait()
+    atexit.register(server.close)
+    return server
 
 
-def say(error: BaseException) -> str:
+def _outcome(told: CellTried) -> CellOutcome:
+    return CellOutcome(
+        tuple(nbformat.from_dict(output) for output in told.outputs),
+        tuple(told.misconceptions_met),
+        None if told.error is None else say(told.error, told.message),
+        told.line,
+    )
+
+
+def say(name: str, message: str) -> str:
     """An error in one line: a check's own message, else the error's name and message."""
-    text = " ".join(str(error).split())
-    return text if type(error).__name__ == "CheckError" else f"{type(error).__name__}: {text}".rstrip(": ")
+    text = " ".join(message.split())
+    return text if name == "CheckError" else f"{name}: {text}".rstrip(": ")
 
 
 def one_line(text: str, limit: int = 200) -> str:

@@ -1,37 +1,34 @@
 """Run a chapter's cases: right answers must earn their points, wrong ones lose them and meet their message.
 
-A chapter runs once, in this process, from top to bottom with the reference solutions. At each solution cell
-every case of that exercise is tried first, in a copy of the names as they stand there, followed by the
-exercise's test cells; nothing else may rely on what a test cell leaves behind. Points are given as nbgrader
-gives them.
+A chapter runs once from top to bottom with the reference solutions. At each solution cell every case of that
+exercise is tried first, in a fork of the process as it stands there, followed by the exercise's test cells;
+nothing else may rely on what a test cell leaves behind. Points are given as submissions' are.
 
-    python -m autograder.authoring.cases ch01 --lang zh --only dau
+    python -m autograder.commands.cases ch01 --lang zh --only dau
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from autograder.authoring.case_runner import (
-    Namespace,
-    copy_of,
-    fresh_names,
-    must_run,
-    notebook_process,
-    one_line,
-    run_cell,
-    say,
-)
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from nbgrader.utils import determine_grade
+
+from autograder.authoring.case_runner import CellOutcome, TrialNotebook, one_line
 from autograder.authoring.chapter import Cell, Chapter, Exercise, stub
+from autograder.engine.coordinator.plan import chapter_plan
+from autograder.notebooks.restore import MasterCell
+from autograder.notebooks.scoring import automatic_score
 from userops.errors import CourseError
 
 Role = Literal["reference", "blank", "right", "wrong"]
 
 
 @dataclass(frozen=True)
-class Graded:
+class GradedTest:
     """What one test cell gave."""
 
     grade_id: str
@@ -54,7 +51,7 @@ class CaseResult:
     line: int
     expected: float
     wanted: str | None  # the misconception that must be met
-    graded: tuple[Graded, ...]
+    graded: tuple[GradedTest, ...]
     error: str | None = None  # what the answer itself raised
 
     @property
@@ -108,13 +105,20 @@ class CaseResult:
         return self.trouble is None
 
 
-def run_chapter(chapter: Chapter, lang: str, *, only: Sequence[str] = ()) -> list[CaseResult]:
+def run_chapter(
+    chapter: Chapter,
+    lang: str,
+    *,
+    only: Sequence[str] = (),
+    progress: Callable[[], None] = lambda: None,
+) -> list[CaseResult]:
     """Run the chapter with its reference solutions, and every case of every exercise.
 
     Args:
         chapter: as read by ``autograder.authoring.chapter.read_chapter``.
         lang: ``"en"`` or ``"zh"``.
         only: grade ids of solution cells; the run stops after the last of them.
+        progress: called after each answer (``count_answers`` says how many there will be).
 
     Returns:
         For each exercise: the reference, the blank answer, then its cases in order of appearance.
@@ -123,50 +127,95 @@ def run_chapter(chapter: Chapter, lang: str, *, only: Sequence[str] = ()) -> lis
         CellError: a locked cell, a worked example or a reference solution fails, warns or writes to stderr.
         CourseError: ``only`` names no exercise.
     """
-    exercises = {exercise.solution.index: exercise for exercise in chapter.exercises}
-    wanted = set(only) or {exercise.key for exercise in exercises.values()}
-    unknown = sorted(wanted - {exercise.key for exercise in exercises.values()})
-    if unknown:
-        known = ", ".join(exercise.key for exercise in exercises.values())
-        raise CourseError(f"{chapter.name} has no exercise {unknown[0]!r}: use one of these: {known}.")
-    last = max((i for i, e in exercises.items() if e.key in wanted), default=-1)
-
-    results: list[CaseResult] = []
-    with notebook_process(chapter, lang):
-        names = fresh_names()
+    wanted = {exercise.solution.index: exercise for exercise in _wanted(chapter, only)}
+    last = max((cell.index for e in wanted.values() for cell in (e.solution, *e.steps)), default=-1)
+    tried: dict[int, list[CaseResult]] = {}
+    references: dict[str, GradedTest] = {}
+    with TrialNotebook(chapter, lang, _samples(chapter)) as notebook:
         for cell in chapter.cells:
             if only and cell.index > last:
                 break
-            if cell.kind == "solution":
-                exercise = exercises[cell.index]
-                if exercise.key in wanted:
-                    results += _run_exercise(chapter, lang, exercise, names)
-                must_run(chapter, cell, names)
-            elif cell.kind in ("locked", "worked") and not (
-                only and "explorer" in cell.metadata.get("tags", [])
-            ):
-                must_run(chapter, cell, names)
-            elif cell.kind == "test":
-                # The reference was graded in a copy; a notebook leaves the test cell's own names behind.
-                run_cell(cell, chapter, names, strict=False)
+            if cell.kind == "test":
+                references[cell.grade_id or ""] = _grade(cell, notebook.run(cell))
+            elif cell.kind == "solution":
+                if exercise := wanted.get(cell.index):
+                    tried[cell.index] = _try_all(notebook, chapter, lang, exercise, progress)
+                    progress()  # the reference itself: it is run here
+                notebook.must_run(cell)
+            elif cell.kind in ("locked", "worked") and not (only and _is_explorer(cell)):
+                notebook.must_run(cell)
+    results: list[CaseResult] = []
+    for index, exercise in wanted.items():
+        graded = tuple(references[cell.grade_id or ""] for cell in exercise.tests)
+        results += [_result(chapter, lang, answers(exercise)[0], graded), *tried[index]]
     return results
 
 
-def run_untouched(chapter: Chapter, lang: str) -> list[Graded]:
+def run_untouched(chapter: Chapter, lang: str) -> list[GradedTest]:
     """Run the notebook as released, with no answer in it, on through every error as nbgrader does."""
-    graded: list[Graded] = []
-    with notebook_process(chapter, lang):
-        names = fresh_names()
+    graded: list[GradedTest] = []
+    with TrialNotebook(chapter, lang, _samples(chapter)) as notebook:
         for cell in chapter.cells:
             if cell.kind == "solution":
-                run_cell(cell, chapter, names, source=stub(cell), strict=False)
+                notebook.run(cell, source=stub(cell))
             elif cell.kind == "test":
-                graded.append(_grade(cell, chapter, names))
+                graded.append(_grade(cell, notebook.run(cell)))
             elif cell.kind == "locked":
-                must_run(chapter, cell, names)
+                notebook.must_run(cell)
             elif cell.kind == "worked":
-                run_cell(cell, chapter, names, strict=False)
+                notebook.run(cell)
     return graded
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to one exercise, and what it should give."""
+
+    exercise: Exercise
+    role: Role
+    label: str
+    cell: Cell  # where it stands
+    source: str
+    expected: float
+    wanted: str | None = None  # the misconception that must be met
+
+
+def answers(exercise: Exercise) -> list[Answer]:
+    """The reference, the blank answer, then the exercise's cases in order of appearance."""
+    solution, possible = exercise.solution, exercise.points
+    found = [
+        Answer(exercise, "reference", "reference solution", solution, solution.source, possible),
+        Answer(exercise, "blank", "left blank", solution, stub(solution), 0.0),
+    ]
+    for cell in exercise.cases:
+        case = cell.case
+        assert case is not None
+        if case.right is not None:
+            expected = possible if case.points is None else case.points
+            found.append(Answer(exercise, "right", case.right, cell, cell.source, expected))
+        else:
+            wanted = None if case.other else case.wrong
+            found.append(Answer(exercise, "wrong", case.label, cell, cell.source, case.points or 0.0, wanted))
+    return found
+
+
+def count_answers(chapter: Chapter, only: Sequence[str] = ()) -> int:
+    """How many answers ``run_chapter`` tries.
+
+    Raises:
+        CourseError: ``only`` names no exercise.
+    """
+    return sum(len(answers(exercise)) for exercise in _wanted(chapter, only))
+
+
+def _wanted(chapter: Chapter, only: Sequence[str]) -> list[Exercise]:
+    known = {exercise.key: exercise for exercise in chapter.exercises}
+    unknown = sorted(set(only) - known.keys())
+    if unknown:
+        raise CourseError(
+            f"{chapter.name} has no exercise {unknown[0]!r}: use one of these: {', '.join(known)}."
+        )
+    return [exercise for key, exercise in known.items() if not only or key in only]
 
 
 def _is_explorer(cell: Cell) -> bool:
@@ -174,74 +223,79 @@ def _is_explorer(cell: Cell) -> bool:
     return "explorer" in cell.metadata.get("tags", [])
 
 
-def _run_exercise(chapter: Chapter, lang: str, exercise: Exercise, names: Namespace) -> Iterator[CaseResult]:
-    solution = exercise.solution
-    possible = exercise.points
+def _samples(chapter: Chapter) -> tuple[tuple[int, int], ...]:
+    """(users, seed) of the sample datasets that the chapter's tests ask for."""
+    cells = [
+        MasterCell(cell.grade_id or "", "code", cell.source, grade=cell.kind == "test", locked=True)
+        for cell in chapter.of_kind("locked", "test")
+    ]
+    return chapter_plan(chapter.name, cells).samples
 
-    def attempt(
-        role: Role, label: str, cell: Cell, source: str, expected: float, wanted: str | None
-    ) -> CaseResult:
-        trial = copy_of(names)
-        answer = run_cell(cell, chapter, trial, source=source, strict=False)
-        graded: list[Graded] = []
-        for step in exercise.steps:
-            if step.kind == "test":
-                graded.append(_grade(step, chapter, trial))
-            else:
-                run_cell(step, chapter, trial, strict=False)
-        # Its functions and its names hold each other: without this, tables pile up until a collection.
-        trial.clear()
-        return CaseResult(
-            chapter.name,
-            lang,
-            exercise.key,
-            role,
-            label,
-            cell.line,
-            expected,
-            wanted,
-            tuple(graded),
-            None if answer.error is None else say(answer.error),
+
+def _try_all(
+    notebook: TrialNotebook, chapter: Chapter, lang: str, exercise: Exercise, progress: Callable[[], None]
+) -> list[CaseResult]:
+    """Try every answer but the reference, at the exercise's place."""
+    tried = answers(exercise)[1:]
+    results: dict[int, CaseResult] = {}
+    sources = [answer.source for answer in tried]
+    for at, own, outcomes in notebook.attempt(exercise.solution, sources, exercise.steps):
+        graded = tuple(
+            _grade(cell, outcome)
+            for cell, outcome in zip(exercise.steps, outcomes, strict=True)
+            if cell.kind == "test"
         )
-
-    yield attempt("reference", "reference solution", solution, solution.source, possible, None)
-    yield attempt("blank", "left blank", solution, stub(solution), 0.0, None)
-    for cell in exercise.cases:
-        case = cell.case
-        assert case is not None
-        if case.right is not None:
-            expected = possible if case.points is None else case.points
-            yield attempt("right", case.right, cell, cell.source, expected, None)
-        else:
-            wanted = None if case.other else case.wrong
-            yield attempt("wrong", case.label, cell, cell.source, case.points or 0.0, wanted)
+        results[at] = _result(chapter, lang, tried[at], graded, own.error)
+        progress()
+    return [results[at] for at in range(len(tried))]
 
 
-def _grade(cell: Cell, chapter: Chapter, names: Namespace) -> Graded:
-    """Run a test cell and give points as nbgrader does: an error or stderr costs all, a number is credit."""
-    from nbgrader.utils import get_partial_grade
+def _result(
+    chapter: Chapter, lang: str, answer: Answer, graded: tuple[GradedTest, ...], error: str | None = None
+) -> CaseResult:
+    return CaseResult(
+        chapter.name,
+        lang,
+        answer.exercise.key,
+        answer.role,
+        answer.label,
+        answer.cell.line,
+        answer.expected,
+        answer.wanted,
+        graded,
+        error,
+    )
 
-    from userops import check
-    from userops.check.grader import unanswered
 
-    check.reset()
-    run = run_cell(cell, chapter, names, strict=False)
-    met = tuple(check.misconceptions_met())
-    grade_id, possible = cell.grade_id or "?", cell.points
-    if run.error is not None:
-        message = unanswered(run.error, run.error.__traceback__, names) or say(run.error)
-        return Graded(grade_id, 0.0, possible, message, met)
-    if run.stderr:
-        return Graded(grade_id, 0.0, possible, run.stderr.strip(), met)
-    points, trouble = possible, None
-    if run.shows:
-        from IPython.lib.pretty import pretty
+def _grade(cell: Cell, outcome: CellOutcome) -> GradedTest:
+    """Give a test cell's points as a submission's are given; where stock nbgrader would give others, say so."""
+    node = new_code_cell(cell.source, metadata={"nbgrader": dict(cell.nbgrader or {})})
+    node.outputs = [NotebookNode(output) for output in outcome.outputs]
+    refused, stock = None, 0.0
+    try:
+        stock = float(determine_grade(node)[0])
+    except (KeyError, ValueError) as error:
+        refused = f"nbgrader refuses the last value: {error}"
+    shown = next((o["data"]["text/plain"] for o in node.outputs if o.output_type == "execute_result"), None)
+    points = automatic_score(node) or 0.0
+    failed, noise = outcome.failure, outcome.text("stderr").strip()
+    trouble = None
+    if failed is None:
+        if refused is not None:
+            trouble = refused
+        elif noise and points:
+            trouble = f"it writes to stderr, for which nbgrader gives nothing: {one_line(noise)}"
+        elif shown is not None and not _is_number(shown):
+            trouble = f"the last value is {one_line(shown, 40)}, which nbgrader takes for full points"
+        elif stock != points:
+            trouble = f"nbgrader would give {stock:g} points, not {points:g}"
+    message = failed or noise or outcome.text("stdout").strip()
+    return GradedTest(cell.grade_id or "?", points, cell.points, message, outcome.misconceptions_met, trouble)
 
-        shown = pretty(run.value)
-        try:
-            points = float(get_partial_grade({"data": {"text/plain": shown}}, possible))
-        except (ValueError, KeyError) as error:
-            points, trouble = 0.0, f"nbgrader refuses the value {shown!r}: {error}"
-        if trouble is None and type(run.value) not in (float, int):
-            trouble = f"the last value is {type(run.value).__name__}, which nbgrader takes for full points"
-    return Graded(grade_id, points, possible, run.stdout.strip(), met, trouble)
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -13,10 +13,11 @@ import tempfile
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from autograder.authoring.repository import repository
 from autograder.notebooks.submissions import language_of_notebook, read_notebook
+from autograder.progress import Progress
 from userops import LANGUAGES
 from userops.errors import CourseError
 
@@ -30,6 +31,9 @@ examples:
   userops check ch01                  my notebook of chapter 1 (notebooks/en or notebooks/zh, the one I worked in)
   userops check retention --lang zh   the Chinese one
   userops check ~/copy.ipynb          a notebook somewhere else"""
+
+
+INTRO: Final = "Running {name} ({total} code cells) …"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,9 +58,8 @@ def run(args: argparse.Namespace) -> int:
     _require_writable(page_path)
     from autograder.feedback.page import page_of
 
-    progress = _Progress(chapter, sys.stderr)
-    result = check(repo, chapter, lang, notebook, progress=progress)
-    progress.done()
+    with Progress(chapter, 0, sys.stderr, unit="cell", intro=INTRO) as bar:
+        result = check(repo, chapter, lang, notebook, progress=bar.at)
     _write_page(page_path, page_of(result, shown(repo, path)))
     if args.json:
         print(json.dumps(result.as_json(path, page_path), ensure_ascii=False, indent=1))
@@ -69,30 +72,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 # ------------------------------------------------------------------------------------------ what is shown
-
-
-class _Progress:
-    """One line on a terminal that says how far the run is; two plain lines elsewhere."""
-
-    def __init__(self, chapter: str, stream: Any) -> None:
-        self.chapter, self.stream = chapter, stream
-        self.live = bool(getattr(stream, "isatty", lambda: False)())
-        self.said = False
-
-    def __call__(self, done: int, total: int) -> None:
-        if self.live:
-            bar = "█" * (done * 24 // max(total, 1))
-            self.stream.write(f"\r{self.chapter}  {bar:<24}  {done}/{total}")
-            self.stream.flush()
-        elif not self.said:
-            print(f"Running {self.chapter} ({total} code cells) …", file=self.stream, flush=True)
-        self.said = True
-
-    def done(self) -> None:
-        """Clear the line."""
-        if self.live and self.said:
-            self.stream.write("\r\x1b[K")
-            self.stream.flush()
 
 
 def _summary(result: CheckResult) -> str:

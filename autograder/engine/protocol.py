@@ -11,9 +11,10 @@ coordinator            to a fork server: ``Settings``, ``Fork``, ``Signal``, ``C
 coordinator            to a student: ``RunCell``, ``TakeSnapshot``, ``RestoreSnapshot``
 coordinator            to an examiner: ``BeginExamination``, ``RunLockedCell``, ``RunVisiblePart``, ``RunRest``
 examiner               to a student, passed on unread: ``Call``, ``GetAttribute``, ``Query``, ``GetTrace``
+an author's command    to a trial: ``BeginChapter``, ``TryCell``, ``TryAnswers``
 =====================  =================================================================
 
-Every message but ``BeginExamination`` has an answer.
+Every message but ``BeginExamination`` has an answer; ``TryAnswers`` has one for each.
 """
 
 from __future__ import annotations
@@ -354,6 +355,85 @@ class CellReport(Message):
     misconceptions_met: list[str]
     passed: bool
     goes_on: bool
+
+
+# ------------------------------------------------------------------------------------------ the trial
+
+
+@dataclass(frozen=True)
+class BeginChapter(Message):
+    """Stand where a learner's kernel would. ``ChapterBegun``.
+
+    Attributes:
+        folder: the course's.
+        samples: (users, seed) of the sample datasets that its tests ask for.
+    """
+
+    folder: str
+    samples: list[list[int]]
+
+
+@dataclass(frozen=True)
+class ChapterBegun(Message):
+    """It stands there."""
+
+
+@dataclass(frozen=True)
+class TryCell(Message):
+    """Run a cell of the chapter itself; with ``strict``, warnings are errors. ``CellTried``."""
+
+    source: str
+    count: int
+    strict: bool
+
+
+@dataclass(frozen=True)
+class CellTried(Message):
+    """What came of a cell.
+
+    Attributes:
+        outputs: as a notebook holds them.
+        misconceptions_met: their keys, in order.
+        error, message: an exception's name and text; None and empty if it raised none.
+        line: the cell's own line that raised it, from 1; 0 if none did.
+    """
+
+    outputs: list[Any]
+    misconceptions_met: list[str]
+    error: str | None
+    message: str
+    line: int
+
+
+@dataclass(frozen=True)
+class TryAnswers(Message):
+    """Run each answer's cells in a fork of its own. For each, as it is done: ``AnswerTried`` or ``AnswerEnded``.
+
+    Attributes:
+        answers: of each the cells: its own, and those that grade it.
+        count: the first cell's execution count.
+        workers: how many are tried at a time.
+    """
+
+    answers: list[list[str]]
+    count: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class AnswerTried(Message):
+    """What came of the answer at this place: a ``CellTried`` for each cell, as plain dicts."""
+
+    at: int
+    cells: list[Any]
+
+
+@dataclass(frozen=True)
+class AnswerEnded(Message):
+    """The answer at this place ended its process, or had to be ended."""
+
+    at: int
+    reason: str
 
 
 # ------------------------------------------------------------------------------------------ to a dict and back

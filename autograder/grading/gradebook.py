@@ -41,9 +41,9 @@ from sqlalchemy.exc import IntegrityError
 from autograder.grading.database_errors import database_errors
 from autograder.grading.late_penalty import LatePenalty
 from autograder.grading.master import fits, from_edition, from_gradebook, read_master
-from autograder.grading.outcomes import automatic_score
 from autograder.grading.result_files import ResultFiles
 from autograder.notebooks.normalize import utf8
+from autograder.notebooks.scoring import automatic_score
 from autograder.notebooks.submissions import moment
 from userops.errors import CourseError
 

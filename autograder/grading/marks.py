@@ -15,9 +15,10 @@ from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum, is_solution
 
 from autograder.grading.check_messages import says, spoken, stopped, visible_ok
-from autograder.grading.outcomes import automatic_score, complaints, test_counts
+from autograder.grading.outcomes import complaints, test_counts
 from autograder.notebooks.outline import Exercise
 from autograder.notebooks.restore import MasterCell
+from autograder.notebooks.scoring import automatic_score
 
 State = Literal["right", "partly", "not_yet", "not_attempted", "memo", "marked"]
 

@@ -30,8 +30,9 @@ from traitlets import Bool, Integer, List
 
 from autograder.engine import Engine, Job, Limits, chapter_plan
 from autograder.grading.master import from_gradebook
-from autograder.grading.outcomes import hide_tests, normalise_outcome
+from autograder.grading.outcomes import hide_tests
 from autograder.notebooks.restore import MasterCell, restore
+from autograder.notebooks.scoring import normalise_outcome
 from autograder.notebooks.submissions import language_of_notebook
 from userops.errors import CourseError
 

@@ -9,7 +9,6 @@ import symtable
 from dataclasses import dataclass
 from typing import Final
 
-
 # IPython gives the first two to every notebook.
 _ALWAYS: Final = frozenset({"display", "get_ipython", "__name__"}) | frozenset(dir(builtins))
 

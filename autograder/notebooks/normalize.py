@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+
 from nbformat import NotebookNode
-
-
 
 NEWEST_MINOR: Final = 5  # the newest 4.x that this course writes
 IDS_SINCE: Final = 5  # cell ids came with 4.5

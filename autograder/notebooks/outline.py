@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
+
 from nbformat import NotebookNode
-
-
 
 _HEADING: Final = re.compile(r"^(?P<marks>#{1,4})\s+(?P<text>.+?)\s*$", re.MULTILINE)
 _EXERCISE: Final = re.compile(r"(?:Exercise|练习)\s*(?P<number>\d+\.\d+)\s*·\s*(?P<title>.+)")

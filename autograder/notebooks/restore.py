@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
+
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.nbgraderformat import SCHEMA_VERSION
 from nbgrader.utils import compute_checksum, is_locked
+
 from autograder.notebooks.normalize import free_id, has_ids, tidy, utf8
-
-
 
 LONGEST: Final = 100  # characters of an id that nobody knows
 

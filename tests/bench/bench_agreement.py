@@ -37,8 +37,8 @@ from autograder.authoring.edition import edition  # noqa: E402
 from autograder.authoring.repository import chapter_path, chapter_paths, find_root  # noqa: E402
 from autograder.engine import Engine, Job, chapter_plan  # noqa: E402
 from autograder.grading.master import from_edition  # noqa: E402
-from autograder.grading.outcomes import normalise_outcome  # noqa: E402
 from autograder.notebooks.restore import restore  # noqa: E402
+from autograder.notebooks.scoring import normalise_outcome  # noqa: E402
 
 
 def main() -> int:

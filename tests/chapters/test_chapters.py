@@ -14,12 +14,12 @@ from nbformat import NotebookNode
 from nbgrader.utils import determine_grade
 
 from autograder.authoring.build import build
-from autograder.authoring.cases import CaseResult, Graded, run_chapter, run_untouched
+from autograder.authoring.case_table import table
+from autograder.authoring.cases import CaseResult, GradedTest, run_chapter, run_untouched
 from autograder.authoring.chapter import Chapter, read_chapter
 from autograder.authoring.edition import edition
 from autograder.authoring.lints.rules import lint
 from autograder.authoring.repository import chapter_paths, find_root, notebook_path
-from autograder.commands.cases import table
 
 ROOT = find_root(Path(__file__).parent)
 NAMES = [path.stem for path in chapter_paths(ROOT)]
@@ -48,7 +48,7 @@ def results(name: str, lang: str) -> list[CaseResult]:
 
 
 @functools.cache
-def untouched(name: str, lang: str) -> list[Graded]:
+def untouched(name: str, lang: str) -> list[GradedTest]:
     return run_untouched(chapter(name), lang)
 
 

@@ -42,7 +42,7 @@ from autograder.engine.protocol import (
 from autograder.engine.sandbox import Limits
 from userops.errors import CourseError
 
-Kind = Literal["student", "examiner"]
+Kind = Literal["student", "examiner", "trial"]
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 START_SECONDS: Final = 180

@@ -64,7 +64,7 @@ LIBRARIES: Final = (
 def main() -> None:
     """Run a fork server; the socket it serves is descriptor ``--control``."""
     parser = argparse.ArgumentParser(prog="python -m autograder.engine.worker.forkserver")
-    parser.add_argument("--role", choices=("student", "examiner"), required=True)
+    parser.add_argument("--role", choices=("student", "examiner", "trial"), required=True)
     parser.add_argument("--control", type=int, required=True)
     args = parser.parse_args()
     with socket.socket(fileno=args.control) as control:
@@ -112,8 +112,10 @@ class ForkServer:
         self.work: Callable[[socket.socket, Notebook, Limits], None]
         if self.role == "student":
             from autograder.engine.worker.student import work
-        else:
+        elif self.role == "examiner":
             from autograder.engine.worker.examiner import work
+        else:
+            from autograder.engine.worker.trial import work
         self.work = work
         gc.collect()
         gc.freeze()

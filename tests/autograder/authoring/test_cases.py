@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import builtins
-import gc
-import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import nbformat
-import numpy as np
-import pandas as pd
 import pytest
 from nbclient import NotebookClient
 from nbgrader.utils import determine_grade
 from tiny import SOURCE, TEXT, changed, changed_text, course, line_of
 
-from autograder.authoring import case_runner, cases
-from autograder.authoring.case_runner import CellError
+from autograder.authoring import case_table, cases
+from autograder.authoring.case_runner import CellError, TrialNotebook
+from autograder.authoring.case_table import table
 from autograder.authoring.cases import run_chapter, run_untouched
 from autograder.authoring.chapter import parse_chapter
 from autograder.commands import cases as command
+from autograder.notebooks.scoring import normalise_outcome
 from userops import language, use_language
 from userops.errors import CourseError
 
@@ -175,10 +173,11 @@ def test_a_blank_answer_that_earns():
         ("3", 3, None),
         ("None", 4, None),
         ("2.5;", 4, None),
-        ("np.float64(2.5)", 4, "the last value is float64, which nbgrader takes for full points"),
-        ("True", 4, "the last value is bool, which nbgrader takes for full points"),
-        ("week", 4, "the last value is DataFrame, which nbgrader takes for full points"),
-        ("4.5", 0, "nbgrader refuses the value '4.5': partial credit cannot be greater than maximum points"),
+        ("np.float64(2.5)", 2.5, "the last value is np.float64(2.5), which nbgrader takes for full points"),
+        ("True", 4, "the last value is True, which nbgrader takes for full points"),
+        ("week", 4, "the last value is day user_id 0 1 1"),
+        ("4.5", 4, "nbgrader refuses the last value: partial credit cannot be greater than maximum points"),
+        ("-1", 0, "nbgrader would give 4 points, not 0"),
     ],
 )
 def test_the_last_value_of_a_test_cell(last, points, trouble):
@@ -201,10 +200,9 @@ def test_the_last_value_of_a_test_cell(last, points, trouble):
         "import warnings; warnings.warn('x', DeprecationWarning)",
     ],
 )
-def test_stderr_in_a_test_cell_costs_all_points(noise):
+def test_stderr_in_a_test_cell_is_told_because_it_costs_all_points_in_stock_nbgrader(noise):
     result = one((SET, f"    {noise}\n{SET}"))
-    assert result.points == 0
-    assert "should earn 4; the learner reads" in result.trouble
+    assert result.trouble.startswith("users_test: it writes to stderr, for which nbgrader gives nothing: ")
 
 
 def test_points_are_those_of_a_real_kernel_and_nbgrader():
@@ -226,16 +224,20 @@ def test_points_are_those_of_a_real_kernel_and_nbgrader():
     NotebookClient(
         notebook, timeout=60, allow_errors=True, kernel_name="python3", extra_arguments=["--log-level=ERROR"]
     ).execute()
-    theirs = {body: determine_grade(cell)[0] for body, cell in zip(bodies, notebook.cells[1:], strict=True)}
+    stock, theirs = {}, {}
+    for body, cell in zip(bodies, notebook.cells[1:], strict=True):
+        stock[body] = determine_grade(cell)[0]
+        normalise_outcome(cell)
+        theirs[body] = determine_grade(cell)[0]
 
-    chapter = changed()
-    test = chapter.exercises[0].tests[0]
-    ours = {}
-    for body in bodies:
-        cell = type(test)(**{**vars(test), "source": body})
-        names = case_runner.fresh_names() | {"np": np, "pd": pd}
-        ours[body] = cases._grade(cell, chapter, names).points
-    assert ours == theirs
+    test = changed().exercises[0].tests[0]
+    with TrialNotebook(changed(), "en") as trial:
+        trial.run(replace(test, source=setup.source))
+        tried = {at: own for at, own, _ in trial.attempt(test, bodies, [])}
+    ours = {body: cases._grade(replace(test, source=body), tried[at]) for at, body in enumerate(bodies)}
+    assert {body: grade.points for body, grade in ours.items()} == theirs
+    # Whatever stock nbgrader would score otherwise is told.
+    assert [body for body in bodies if stock[body] != theirs[body] and not ours[body].trouble] == []
 
 
 # --- cells that must run
@@ -274,9 +276,13 @@ def test_figures_are_drawn_without_a_screen_and_a_missing_glyph_is_told(monkeypa
     monkeypatch.setenv("DISPLAY", ":99")  # matplotlib warns of show() only where a screen could be
     figure = "import matplotlib.pyplot as plt\n\nfig, ax = plt.subplots()\nax.set_title({})\nplt.show()"
     assert all(r.ok for r in run_chapter(changed(("events.head()", figure.format('"plain"'))), "zh"))
-    without_font = 'plt.rcParams["font.family"] = ["DejaVu Sans"]\nax.set_title("留存")'
-    with pytest.raises(CellError, match="Glyph"):
-        run_chapter(changed(("events.head()", figure.format('"x"') + "\n" + without_font)), "zh")
+    for shown in ("\nplt.show()", ""):  # at once, or at the cell's end
+        without_font = (
+            'import matplotlib.pyplot as plt\n\nplt.rcParams["font.family"] = ["DejaVu Sans"]\n'
+            f'fig, ax = plt.subplots()\nax.set_title("留存"){shown}'
+        )
+        with pytest.raises(CellError, match="Glyph"):
+            run_chapter(changed(("events.head()", without_font)), "zh")
 
 
 # --- the untouched notebook
@@ -327,34 +333,44 @@ def test_a_case_cannot_spoil_what_comes_after_it():
     assert results["busiest", "reference solution"].ok
 
 
-def test_a_cases_tables_are_let_go_at_once(monkeypatch):
-    seen = []
-    monkeypatch.setattr(builtins, "remember", lambda value: seen.append(weakref.ref(value)), raising=False)
-    table = 'mine = pd.DataFrame({"x": [1]})\nremember(mine)\n\n\ndef active_users(events):\n    return len(set(events'
-    gc.disable()
-    try:
-        run_chapter(changed(("def active_users(events):\n    return len(set(events", table)), "en")
-        kept = [reference() for reference in seen]
-    finally:
-        gc.enable()
-    assert kept == [None]
+def test_a_case_that_changes_its_process_changes_no_other():
+    spoil = 'import os\n\nimport matplotlib\n\nos.environ["SPOILT"] = "1"\nmatplotlib.rcParams["figure.dpi"] = 7\n'
+    look = 'assert "SPOILT" not in os.environ\nassert matplotlib.rcParams["figure.dpi"] != 7\n'
+    chapter = changed(
+        ("events.head()", "import os\n\nimport matplotlib"),
+        ("def active_users(events):\n    return len(set(", spoil + "\n\ndef active_users(events):\n    return len(set("),
+        ("def active_users(events):\n    return len(events[[", look + "\n\ndef active_users(events):\n    return len(events[["),
+    )  # fmt: skip
+    results = by_label(chapter)
+    assert results["users", "a set"].ok
+    assert results["users", "drop_duplicates"].trouble is None
+    assert results["busiest", "reference solution"].ok
 
 
-def test_two_names_of_one_value_stay_one_value():
-    names = {"a": [1], "frame": pd.DataFrame({"x": [1]})}
-    names["b"] = names["a"]
-    names["holder"] = {"frame": names["frame"]}
-    copied = case_runner.copy_of(names)
-    assert copied["a"] is copied["b"] is not names["a"]
-    assert copied["holder"]["frame"] is copied["frame"]
+def test_an_answer_that_ends_its_process_is_told_and_stops_no_other():
+    results = by_label(changed((SET, "    import os\n\n    os._exit(3)")))
+    assert results["users", "a set"].trouble == "the answer fails: the process ended (3)"
+    assert results["users", "a set"].points == 0
+    assert [r.label for r in results.values() if not r.ok] == ["a set"]
+
+
+def test_an_answer_that_never_ends_is_ended(monkeypatch):
+    endless = "import signal\n\nsignal.setitimer(signal.ITIMER_REAL, 0.2)\nwhile True:\n    pass"
+    result = one(("def active_users(events):\n    return len(set(events", endless + "\n\n\ndef active_users(events):\n    return len(set(events"))  # fmt: skip
+    assert "the answer fails: a cell took more than 60 seconds" in result.trouble
+
+
+def test_a_reference_that_ends_its_process_is_told_with_its_place():
+    line = line_of(changed_text(("events.head()", "import os\n\nos._exit(3)")), "events = pd")
+    with pytest.raises(
+        CellError, match=rf"^ch98_tiny\.md, worked cell, line {line}: the cell ended its process"
+    ):
+        run_chapter(changed(("events.head()", "import os\n\nos._exit(3)")), "en")
 
 
 def test_this_process_is_left_as_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     use_language("en")
-    monkeypatch.setattr(matplotlib, "get_backend", lambda: "svg")
-    used = []
-    monkeypatch.setattr(matplotlib, "use", used.append)
     before = Path.cwd()
     size = matplotlib.rcParams["figure.figsize"]
     chapter = changed(
@@ -366,8 +382,14 @@ def test_this_process_is_left_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(CellError):
         run_chapter(chapter, "zh")
     assert (language(), Path.cwd()) == ("en", before)
-    assert used == ["Agg", "svg"]
     assert matplotlib.rcParams["figure.figsize"] == size
+
+
+def test_every_answer_is_told_when_it_is_done():
+    done = []
+    run_chapter(changed(), "en", progress=lambda: done.append(1))
+    assert len(done) == cases.count_answers(changed()) == 14
+    assert cases.count_answers(changed(), ["busiest"]) == 7
 
 
 def test_a_chapter_runs_in_its_courses_folder(tmp_path, monkeypatch):
@@ -432,5 +454,5 @@ def test_command_exits_with_2_when_a_cell_fails_or_a_name_is_unknown(here, capsy
 def test_the_table_is_straight_with_wide_characters():
     result = by_label(changed(('right: "a set"', 'right: "集合"')))["users", "集合"]
     other = by_label(changed())["users", "drop_duplicates"]
-    first, second = command.table([result, other]).split("\n")
-    assert command._width(first[: first.index("4/4")]) == command._width(second[: second.index("4/4")])
+    first, second = table([result, other]).split("\n")
+    assert case_table._width(first[: first.index("4/4")]) == case_table._width(second[: second.index("4/4")])

@@ -23,9 +23,10 @@ from bank_reach import REACH
 from nbgrader.utils import determine_grade
 
 from autograder.engine import Engine, Job, Limits, SubmissionResult, chapter_plan
-from autograder.grading.outcomes import complaints, hide_tests, normalise_outcome
+from autograder.grading.outcomes import complaints, hide_tests
 from autograder.grading.outcomes import test_counts as counts_of_tests
 from autograder.notebooks.restore import restore
+from autograder.notebooks.scoring import normalise_outcome
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 LIMITS: Final = Limits(cell_seconds=1.5, submission_seconds=30, cpu_seconds=30, memory_mb=512, message_mb=64)

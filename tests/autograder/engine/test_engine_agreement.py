@@ -17,8 +17,8 @@ from autograder.authoring.edition import edition
 from autograder.authoring.repository import chapter_paths, find_root
 from autograder.engine import Engine, Job, SubmissionResult, chapter_plan
 from autograder.grading.master import from_edition
-from autograder.grading.outcomes import normalise_outcome
 from autograder.notebooks.restore import restore
+from autograder.notebooks.scoring import normalise_outcome
 
 SOME = 4  # notebooks a chapter
 CHAPTERS = [path.stem for path in chapter_paths(find_root())]

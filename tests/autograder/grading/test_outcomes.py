@@ -12,10 +12,10 @@ from autograder.grading.outcomes import (
     Complaint,
     complaints,
     hide_tests,
-    normalise_outcome,
     test_counts,
 )
 from autograder.notebooks.restore import MasterCell
+from autograder.notebooks.scoring import normalise_outcome
 
 test_counts.__test__ = False  # a function of ours, not a test
 

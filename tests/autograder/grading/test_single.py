@@ -29,6 +29,7 @@ from autograder.grading.single import CheckResult, check, find_notebook
 from autograder.notebooks import submissions
 from autograder.notebooks.outline import in_language, outline
 from autograder.notebooks.submissions import language_of_notebook, read_notebook
+from autograder.progress import Progress
 from userops.errors import CourseError
 
 Answer = Callable[[NotebookNode], None]
@@ -297,11 +298,11 @@ def test_progress_is_one_line_on_a_terminal() -> None:
 
     terminal, pipe = Terminal(), io.StringIO()
     for stream in (terminal, pipe):
-        progress = command._Progress("ch01", stream)
-        progress(0, 2)
-        progress(1, 2)
-        progress.done()
-    assert terminal.getvalue().count("\r") == 3
+        with Progress("ch01", 0, stream, unit="cell", intro=command.INTRO) as bar:
+            bar.at(0, 2)
+            bar.at(1, 2)
+    assert terminal.getvalue().count("\r") >= 3
+    assert "cell/s" in terminal.getvalue() or "s/cell" in terminal.getvalue()
     assert "1/2" in terminal.getvalue()
     assert "\n" not in terminal.getvalue()
     assert pipe.getvalue().count("\n") == 1
