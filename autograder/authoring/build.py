@@ -18,8 +18,8 @@ from pathlib import Path
 import nbformat
 
 from autograder.authoring.chapter import CHAPTER_NAME, SOURCES, Chapter, read_chapter
-from autograder.authoring.exercise_index import INDEX, index_text
 from autograder.authoring.edition import BadSource, edition, render
+from autograder.authoring.exercise_index import INDEX, index_text
 from autograder.authoring.lints.rules import lint
 from autograder.authoring.repository import OUTPUT, chapter_path, chapter_paths, notebook_path
 from userops._language import LANGUAGES

@@ -101,7 +101,9 @@ def _cells(chapter: Chapter, lang: str) -> Iterator[NotebookNode]:
         if cell.kind == "test":
             # Folded, a cell shows its first line.
             metadata["jupyter"] = {"source_hidden": True}
-            node = nbformat.v4.new_code_cell(f"{titles[str(cell.grade_id)]}\n{cell.source}", metadata=metadata)
+            node = nbformat.v4.new_code_cell(
+                f"{titles[str(cell.grade_id)]}\n{cell.source}", metadata=metadata
+            )
         elif cell.kind == "worked" and cell.is_code:
             node = nbformat.v4.new_code_cell(in_language(cell.source, lang), metadata=metadata)
         elif cell.is_code:

@@ -30,16 +30,22 @@ def waiting_names(chapter: Chapter) -> dict[str, str]:
     numbers = {grade_id: exercise.number for exercise in asked for grade_id in exercise.solutions}
     # An answer's own helpers concern nobody else.
     read_elsewhere = {
-        cell.index: names_of(cell.source).reads for cell in chapter.cells if cell.is_code and cell.kind != "case"
+        cell.index: names_of(cell.source).reads
+        for cell in chapter.cells
+        if cell.is_code and cell.kind != "case"
     }
     waits: dict[str, str] = {}
     given: set[str] = set()
     for cell in chapter.cells:
-        names = names_of(cell.source) if cell.is_code and cell.kind in ("solution", "worked", "locked") else None
+        names = (
+            names_of(cell.source) if cell.is_code and cell.kind in ("solution", "worked", "locked") else None
+        )
         if names is None:
             continue
         if cell.kind == "solution":
-            asked_for = frozenset().union(*(reads for at, reads in read_elsewhere.items() if at != cell.index))
+            asked_for = frozenset().union(
+                *(reads for at, reads in read_elsewhere.items() if at != cell.index)
+            )
             own = (names.binds - names.imports - given) & asked_for
             fresh = dict.fromkeys(own, numbers.get(str(cell.grade_id), ""))
         else:
@@ -51,7 +57,7 @@ def waiting_names(chapter: Chapter) -> dict[str, str]:
     return dict(sorted(waits.items()))
 
 
-def tested_answers(chapter: Chapter) -> dict[str, str]:
+def answers_by_test(chapter: Chapter) -> dict[str, str]:
     """Return the id of each test cell, and that of the answer it tests."""
     return {str(test.grade_id): exercise.key for exercise in chapter.exercises for test in exercise.tests}
 
@@ -63,6 +69,7 @@ def index_text(root: Path, chapters: Iterable[Chapter]) -> str:
     except (OSError, ValueError):
         index = {}
     index |= {
-        chapter.name: {"names": waiting_names(chapter), "tests": tested_answers(chapter)} for chapter in chapters
+        chapter.name: {"names": waiting_names(chapter), "tests": answers_by_test(chapter)}
+        for chapter in chapters
     }
     return json.dumps(dict(sorted(index.items())), ensure_ascii=False, indent=1) + "\n"

@@ -54,6 +54,4 @@ def run(args: argparse.Namespace) -> int:
         print(f"userops lab: {problem}", file=sys.stderr)
     browser = not args.no_browser and has_screen(os.environ)
     instructor = args.instructor or (course_folder(repo) / "gradebook.db").is_file()
-    return serve(
-        repo.root, start, lang=args.lang, port=args.port, browser=browser, instructor=instructor
-    )
+    return serve(repo.root, start, lang=args.lang, port=args.port, browser=browser, instructor=instructor)

@@ -372,9 +372,43 @@ def refuse(*_: Any, **__: Any) -> Any:
 
 
 LIES = dict.fromkeys(
-    "__eq__ __hash__ __iter__ __len__ __getitem__ __repr__ __str__ __bool__ __int__ __index__ __float__ "
-    "__complex__ __bytes__ __array__ __array_finalize__ __array_ufunc__ __reduce_ex__ __contains__ keys items "
-    "values copy tolist tobytes dtype shape index columns name view real imag numerator year utcoffset".split(),
+    [
+        "__eq__",
+        "__hash__",
+        "__iter__",
+        "__len__",
+        "__getitem__",
+        "__repr__",
+        "__str__",
+        "__bool__",
+        "__int__",
+        "__index__",
+        "__float__",
+        "__complex__",
+        "__bytes__",
+        "__array__",
+        "__array_finalize__",
+        "__array_ufunc__",
+        "__reduce_ex__",
+        "__contains__",
+        "keys",
+        "items",
+        "values",
+        "copy",
+        "tolist",
+        "tobytes",
+        "dtype",
+        "shape",
+        "index",
+        "columns",
+        "name",
+        "view",
+        "real",
+        "imag",
+        "numerator",
+        "year",
+        "utcoffset",
+    ],
     refuse,
 )
 
