@@ -83,8 +83,7 @@ _PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif"})
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 # What in Markdown or LaTeX makes HTML, a picture, or a link that acts.
 _ACTIVE: Final = re.compile(
-    r"[<\0]|!\[|&#|(?:java|vb)script|data:|\\(?:href|url|style|class|cssId|html|unicode|require)",
-    re.IGNORECASE,
+    r"[<\0]|!\[|&#|(?:java|vb)script|data:|\\(?:href|url|style|class|cssId|html|unicode|require)", re.I
 )
 
 # HTML as pandas and the course write it: tags without scripts, their harmless attributes, the styles of a table.
@@ -100,7 +99,7 @@ _HTML: Final = re.compile(
     rf"|style=\"{_CSS}\"|src=\"data:image/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=]*+\"|alt=\"[^\"<>]*+\"))*+\s*+/?>"
     rf"|<a href=\"https://[\w./#?=&%+~-]*+\"(?: target=\"_blank\")?(?: rel=\"[a-z ]*+\")?>|</a>"
     rf"|<style(?: scoped| type=\"text/css\")?>\s*+(?:(?:\.dataframe|#T_)[\w\s#.,:>-]*+\{{{_CSS}\}}\s*+)*+</style>)*+",
-    re.IGNORECASE,
+    re.I,
 )
 _TAG: Final = re.compile(r"<[^<>]*+>?")
 

@@ -204,9 +204,10 @@ def _plan(coursedir: CourseDirectory, chapter: str, new: NotebookNode) -> Plan:
     cells = {cell.grade_id: cell for cell in from_edition(new)}
     known: dict[str, object] = {}
     in_use = _has_work(coursedir, chapter)
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook, contextlib.suppress(MissingEntry):
-        in_use |= len(gradebook.find_assignment(chapter).submissions) > 0
-        known = {cell.grade_id: cell for cell in from_gradebook(gradebook, chapter, chapter)}
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        with contextlib.suppress(MissingEntry):
+            in_use |= len(gradebook.find_assignment(chapter).submissions) > 0
+            known = {cell.grade_id: cell for cell in from_gradebook(gradebook, chapter, chapter)}
     return Plan(
         chapter=chapter,
         text=render(new),

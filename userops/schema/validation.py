@@ -274,7 +274,7 @@ def read_parts(folder: Path) -> Iterator[dict[str, pd.DataFrame]]:
     shared = {name: _read(paths[0]) for name, paths in files.items() if len(paths) == 1}
     for part in range(number):
         own = {
-            name: _read(paths[part]) for name, paths in files.items() if len(paths) > 1 and part < len(paths)
+            name: _read(paths[part]) for name, paths in files.items() if 1 < len(paths) and part < len(paths)
         }
         yield {
             name: shared[name] if name in shared else own[name]

@@ -372,43 +372,9 @@ def refuse(*_: Any, **__: Any) -> Any:
 
 
 LIES = dict.fromkeys(
-    [
-        "__eq__",
-        "__hash__",
-        "__iter__",
-        "__len__",
-        "__getitem__",
-        "__repr__",
-        "__str__",
-        "__bool__",
-        "__int__",
-        "__index__",
-        "__float__",
-        "__complex__",
-        "__bytes__",
-        "__array__",
-        "__array_finalize__",
-        "__array_ufunc__",
-        "__reduce_ex__",
-        "__contains__",
-        "keys",
-        "items",
-        "values",
-        "copy",
-        "tolist",
-        "tobytes",
-        "dtype",
-        "shape",
-        "index",
-        "columns",
-        "name",
-        "view",
-        "real",
-        "imag",
-        "numerator",
-        "year",
-        "utcoffset",
-    ],
+    "__eq__ __hash__ __iter__ __len__ __getitem__ __repr__ __str__ __bool__ __int__ __index__ __float__ "
+    "__complex__ __bytes__ __array__ __array_finalize__ __array_ufunc__ __reduce_ex__ __contains__ keys items "
+    "values copy tolist tobytes dtype shape index columns name view real imag numerator year utcoffset".split(),
     refuse,
 )
 

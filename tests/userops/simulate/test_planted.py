@@ -507,7 +507,7 @@ def test_interactions_raise_viewers_at_once_and_orders_later() -> None:
     drop = live["interaction"].eq("coupon_drop").astype(float)
     rate = live["orders"] / live["viewers"].clip(lower=1)
     lags = []
-    for lag in range(9):
+    for lag in range(0, 9):
         shifted = drop.groupby(live["stream_id"]).shift(lag)
         known = shifted.notna()
         lags.append(float(np.corrcoef(shifted[known], rate[known])[0, 1]))
