@@ -19,6 +19,7 @@ import nbformat
 
 from autograder.authoring.chapter import CHAPTER_NAME, SOURCES, Chapter, read_chapter
 from autograder.authoring.edition import BadSource, edition, render
+from autograder.authoring.exercise_index import INDEX, index_text
 from autograder.authoring.lints.rules import lint
 from autograder.authoring.repository import OUTPUT, chapter_path, chapter_paths, notebook_path
 from userops import LANGUAGES
@@ -73,6 +74,8 @@ def build(
         for chapter in chapters
         for lang in LANGUAGES
     }
+    if (root / INDEX.parent).is_dir():
+        texts[root / INDEX] = index_text(root, chapters)
     gone = [] if only else [p for p in _built_notebooks(root) if p not in texts]
     changed = {path: text for path, text in texts.items() if _text(path) != text}
     report.unchanged = [_show(root, path) for path in texts if path not in changed]
