@@ -20,7 +20,8 @@ import nbformat
 from autograder.authoring.chapter import CHAPTER_NAME, SOURCES, Chapter, read_chapter
 from autograder.authoring.edition import BadSource, edition, render
 from autograder.authoring.lints.rules import lint
-from autograder.authoring.repository import OUTPUT, chapter_path, chapter_paths, notebook_path
+from autograder.authoring.repository import OUTPUT, Repository, chapter_paths, notebook_path
+from autograder.notebooks.answers import holds_answers
 from userops._language import LANGUAGES
 from userops.errors import CourseError
 
@@ -59,7 +60,8 @@ def build(
     Raises:
         CourseError: a source is at fault, or somebody's answers would be lost.
     """
-    paths = [chapter_path(root, name) for name in only] if only else chapter_paths(root)
+    repo = Repository(root)
+    paths = [repo.source(repo.chapter(name)) for name in only] if only else chapter_paths(root)
     if not paths:
         raise CourseError(
             f"There is no chapter in {root / SOURCES}: add one (see CONTRIBUTING.md) and build again."
@@ -152,20 +154,14 @@ def _refuse_to_lose_answers(root: Path, paths: Iterable[Path]) -> None:
 
 
 def _holds_answers(path: Path) -> bool:
-    """Whether an answer cell differs from its stub (nbgrader's checksum tells)."""
-    from nbgrader.utils import compute_checksum, is_solution
-
+    """Whether a notebook that a build would replace holds somebody's work."""
     text = _text(path)
     if text is None:
         return False
     try:
-        cells = nbformat.reads(text, as_version=4).cells
+        return holds_answers(nbformat.reads(text, as_version=4))
     except Exception:  # a file that is not a notebook holds no answers that could be kept as one
         return False
-    return any(
-        is_solution(cell) and cell.metadata.nbgrader.get("checksum") not in (None, compute_checksum(cell))
-        for cell in cells
-    )
 
 
 def _difference(old: str | None, new: str, limit: int = 12) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import yaml
 from jupytext.myst import MystMetadataParsingError, myst_to_notebook
 
+from autograder.notebooks.regions import replaced, spans, without_hidden
 from userops.errors import CourseError
 
 Kind = Literal["prose", "locked", "worked", "solution", "test", "memo", "case", "unknown"]
@@ -180,27 +181,14 @@ def stub(cell: Cell) -> str:
 
     nbgrader makes the real stub; this one is for reading and running a cell on its own.
     """
-    return _without_region(cell.source, "SOLUTION", CODE_STUB.split("\n"), default=CODE_STUB)
+    if not spans(cell.source, "SOLUTION"):
+        return CODE_STUB
+    return replaced(cell.source, "SOLUTION", CODE_STUB.split("\n"))
 
 
 def visible(cell: Cell) -> str:
     """A test cell as a learner sees it, without its hidden tests."""
-    return _without_region(cell.source, "HIDDEN TESTS", [], default=cell.source)
-
-
-def _without_region(source: str, what: str, instead: list[str], *, default: str) -> str:
-    out: list[str] = []
-    inside = found = False
-    for line in source.split("\n"):
-        if f"BEGIN {what}" in line:
-            indent = line[: len(line) - len(line.lstrip())]
-            out += [indent + text for text in instead]
-            inside = found = True
-        elif f"END {what}" in line:
-            inside = False
-        elif not inside:
-            out.append(line)
-    return "\n".join(out) if found else default
+    return without_hidden(cell.source)
 
 
 def read_chapter(path: Path | str) -> Chapter:

@@ -406,7 +406,13 @@ def test_command_exits_with_1_when_stale_and_2_when_the_source_is_bad(here, caps
     line = line_of(TEXT, "week = pd")
     assert f"solutions/ch98_tiny.md:{line}: points: a graded cell needs `points` (users_test)" in said
     assert cli.main(["build", "ch05"]) == 2
-    assert "There is no chapter 'ch05'" in capsys.readouterr().err
+    assert "there is no chapter “ch05”" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["ch98", "98", "tiny", "ch98_tiny", "solutions/ch98_tiny.md"])
+def test_command_knows_a_chapter_by_every_name_that_the_other_commands_know(here, capsys, name):
+    assert cli.main(["build", name]) == 0
+    assert "built notebooks/en/ch98_tiny/ch98_tiny.ipynb" in capsys.readouterr().out
 
 
 def test_command_prints_json_for_scripts(here, capsys):
