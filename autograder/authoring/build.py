@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 
 from autograder.authoring.chapter import CHAPTER_NAME, SOURCES, Chapter, read_chapter
-from autograder.authoring.edition import BadSource, edition, render
+from autograder.authoring.edition import SourceError, edition, render
 from autograder.authoring.lints.rules import lint
 from autograder.authoring.repository import OUTPUT, Repository, chapter_paths, notebook_path
 from autograder.notebooks.answers import holds_answers
@@ -102,7 +102,7 @@ def _lint(chapters: Iterable[Chapter], *, strict: bool) -> list[str]:
     problems = [problem for chapter in chapters for problem in lint(chapter)]
     fatal = [p for p in problems if strict or p.level == "error"]
     if fatal:
-        raise BadSource(fatal)
+        raise SourceError(fatal)
     return [str(problem) for problem in problems]
 
 

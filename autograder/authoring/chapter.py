@@ -19,7 +19,7 @@ from jupytext.myst import MystMetadataParsingError, myst_to_notebook
 from autograder.notebooks.regions import replaced, spans, without_hidden
 from userops.errors import CourseError
 
-Kind = Literal["prose", "locked", "worked", "solution", "test", "memo", "case", "unknown"]
+CellKind = Literal["prose", "locked", "worked", "solution", "test", "memo", "case", "unknown"]
 
 SOURCES: Final = "solutions"
 CHAPTER_NAME: Final = re.compile(r"ch(\d\d)_[a-z0-9_]+")
@@ -53,7 +53,7 @@ class Cell:
 
     index: int
     line: int
-    kind: Kind
+    kind: CellKind
     lang: str | None
     source: str
     is_code: bool
@@ -86,7 +86,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Exercise:
+class ExerciseSource:
     """A solution cell, the cells that grade it, and the cases that prove the grading.
 
     ``steps`` are the locked and test cells between this solution cell and the next one, in order: what has
@@ -156,14 +156,14 @@ class Chapter:
         """Points of the whole chapter, manually graded ones included."""
         return sum(cell.points for cell in self.cells if cell.kind in ("test", "memo"))
 
-    def of_kind(self, *kinds: Kind) -> Iterator[Cell]:
+    def of_kind(self, *kinds: CellKind) -> Iterator[Cell]:
         """Cells of these kinds, in order of appearance."""
         return (cell for cell in self.cells if cell.kind in kinds)
 
     @property
-    def exercises(self) -> tuple[Exercise, ...]:
+    def exercises(self) -> tuple[ExerciseSource, ...]:
         """The automatically graded exercises in order of appearance."""
-        found: list[Exercise] = []
+        found: list[ExerciseSource] = []
         starts = [cell.index for cell in self.of_kind("solution")]
         for start, end in zip(starts, [*starts[1:], len(self.cells)], strict=True):
             solution = self.cells[start]
@@ -172,7 +172,7 @@ class Chapter:
             while steps and steps[-1].kind == "locked":
                 steps.pop()
             cases = [c for c in self.of_kind("case") if c.case and c.case.of == solution.grade_id]
-            found.append(Exercise(solution, tuple(steps), tuple(cases)))
+            found.append(ExerciseSource(solution, tuple(steps), tuple(cases)))
         return tuple(found)
 
 
@@ -278,7 +278,7 @@ def _read_case(raw: Any) -> Case:
     )
 
 
-def _kind(cell_type: str, nbgrader: Mapping[str, Any] | None, case: Case | None) -> Kind:
+def _kind(cell_type: str, nbgrader: Mapping[str, Any] | None, case: Case | None) -> CellKind:
     if case is not None:
         return "case" if cell_type == "code" and nbgrader is None else "unknown"
     if nbgrader is None:

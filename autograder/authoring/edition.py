@@ -33,7 +33,7 @@ _METADATA: Final = {
 _CELL_ID_LENGTH: Final = 64  # nbformat's limit
 
 
-class BadSource(CourseError):
+class SourceError(CourseError):
     """Chapters that cannot be built; ``problems`` says what to mend, place by place."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

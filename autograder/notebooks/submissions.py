@@ -214,7 +214,9 @@ def _when(folder: Path, saved: float) -> str:
         if text:
             _require_time(text, path)
             return text
-    with contextlib.suppress(OSError):  # a read-only folder: the time is derived anew each time, and is the same
+    with contextlib.suppress(
+        OSError
+    ):  # a read-only folder: the time is derived anew each time, and is the same
         return write_timestamp(folder, saved)
     return format_timestamp(saved)
 

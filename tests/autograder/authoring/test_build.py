@@ -20,7 +20,7 @@ from autograder.authoring import build as building
 from autograder.authoring import edition as editing
 from autograder.authoring.build import build
 from autograder.authoring.chapter import CODE_STUB, TEXT_STUB, read_chapter
-from autograder.authoring.edition import BadSource, edition, render
+from autograder.authoring.edition import SourceError, edition, render
 from autograder.authoring.repository import notebook_path
 from autograder.commands import build as command
 from userops.errors import CourseError
@@ -253,7 +253,7 @@ def test_an_error_leaves_the_last_good_notebooks(tmp_path):
         first.read_text(encoding="utf-8").replace("People, not events.", "People."), encoding="utf-8"
     )
     second.write_text(second.read_text(encoding="utf-8").replace("points: 4, ", ""), encoding="utf-8")
-    with pytest.raises(BadSource, match="points"):
+    with pytest.raises(SourceError, match="points"):
         build(root)
     assert files(root) == before
     assert sorted(p.name for p in root.iterdir()) == ["notebooks", "pyproject.toml", "solutions"]
@@ -372,7 +372,7 @@ def test_warnings_are_reported_and_stop_a_strict_build(tmp_path):
     path = root / "solutions" / "ch98_tiny.md"
     path.write_text(TEXT.replace("每条事件都有", "每条event都有"), encoding="utf-8")
     assert "spacing" in build(root).warnings[0]
-    with pytest.raises(BadSource, match="spacing"):
+    with pytest.raises(SourceError, match="spacing"):
         build(root, strict=True)
 
 
