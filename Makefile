@@ -23,7 +23,7 @@ help:
 	@echo ""
 	@echo "make setup     only make the environment (.venv)"
 	@echo "make build     authors: build notebooks/ from solutions/"
-	@echo "make lint      authors: check the code's style;  make format mends it"
+	@echo "make lint      authors: check the code's style and types;  make format mends the style"
 	@echo "make test-quick   a third of the tests, those that another Python or library breaks first;  make test-conda"
 	@echo "               installs environment.yml's list in a fresh environment (from the network)"
 	@echo "make bench     run the benchmarks"
@@ -56,6 +56,7 @@ test-conda: setup
 lint: setup
 	@$(RUN) ruff check --quiet .
 	@$(RUN) ruff format --check --quiet .
+	@$(RUN) mypy --no-error-summary
 
 format: setup
 	@$(RUN) ruff check --fix --quiet .

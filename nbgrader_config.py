@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autograder.authoring.chapter import CODE_STUB, TEXT_STUB
 
-c = get_config()  # noqa: F821  (nbgrader puts it there)
+c = get_config()  # type: ignore[name-defined]  # noqa: F821  (nbgrader puts it there)
 
 _root = Path(__file__).resolve().parent
 _course = Path(os.environ.get("USEROPS_COURSE") or _root / "course").resolve()

@@ -360,6 +360,7 @@ def test_make_without_python_says_so(course_copy: Path) -> None:
         ("test-conda", "pytest tests/conda_install.py"),
         ("bench", "tests/bench/bench_*.py"),
         ("lint", "ruff format --check"),
+        ("lint", "-m mypy"),
     ],
 )
 def test_every_target_sets_up_first_and_then_does_its_work(

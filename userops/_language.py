@@ -9,18 +9,24 @@ Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
 
 _current: str | None = None
+_chapter: str | None = None
 
 
-def use_language(lang: str) -> None:
-    """Fix the language for this process; the first cell of every edition calls it.
+def use_language(lang: str, chapter: str | None = None) -> None:
+    """Fix the language for this process; the first cell of every edition calls it, and says which chapter it is of.
 
     Raises:
         ValueError: ``lang`` is not one of ``LANGUAGES``.
     """
-    global _current
+    global _current, _chapter
     if lang not in LANGUAGES:
         raise ValueError(f"unknown language {lang!r}: use one of {', '.join(LANGUAGES)}")
-    _current = lang
+    _current, _chapter = lang, chapter
+
+
+def chapter() -> str | None:
+    """Return the id of the chapter that the running notebook is, as its first cell said; None elsewhere."""
+    return _chapter
 
 
 def language() -> Language:

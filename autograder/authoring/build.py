@@ -19,10 +19,11 @@ import nbformat
 
 from autograder.authoring.chapter import CHAPTER_NAME, SOURCES, Chapter, read_chapter
 from autograder.authoring.edition import SourceError, edition, render
+from autograder.authoring.exercise_index import INDEX, index_text
 from autograder.authoring.lints.rules import lint
 from autograder.authoring.repository import OUTPUT, Repository, chapter_paths, notebook_path
 from autograder.notebooks.answers import holds_answers
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 
@@ -75,6 +76,8 @@ def build(
         for chapter in chapters
         for lang in LANGUAGES
     }
+    if (root / INDEX.parent).is_dir():
+        texts[root / INDEX] = index_text(root, chapters)
     gone = [] if only else [p for p in _built_notebooks(root) if p not in texts]
     changed = {path: text for path, text in texts.items() if _text(path) != text}
     report.unchanged = [_show(root, path) for path in texts if path not in changed]

@@ -14,7 +14,8 @@ from traitlets.config import Config
 
 from autograder.authoring.chapter import CODE_STUB, TEXT_STUB, Chapter
 from autograder.authoring.lints.problem import Problem
-from userops._language import LANGUAGES
+from autograder.authoring.one_language import in_language
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 # A kernel adds its own version to language_info when it saves; a build leaves it out, so that the same
@@ -30,6 +31,7 @@ _METADATA: Final = {
         "pygments_lexer": "ipython3",
     },
 }
+_EXERCISE_HEADING: Final = re.compile(r"^#+ (?:Exercise|练习) ([\d.]+\w?)", re.MULTILINE)
 _CELL_ID_LENGTH: Final = 64  # nbformat's limit
 
 
@@ -67,7 +69,7 @@ def edition(chapter: Chapter, lang: str, *, release: bool) -> NotebookNode:
         raise ValueError(f"unknown language {lang!r}: use one of {', '.join(LANGUAGES)}")
     notebook = nbformat.v4.new_notebook(metadata=json.loads(json.dumps(_METADATA)))
     notebook.metadata["userops"] = {"chapter": chapter.name, "lang": lang}
-    notebook.cells = [_language_cell(lang), *_cells(chapter, lang)]
+    notebook.cells = [_language_cell(chapter, lang), *_cells(chapter, lang)]
     _validate(chapter, notebook)
     if release:
         notebook = _released(chapter, notebook)
@@ -80,9 +82,9 @@ def render(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook).rstrip("\n") + "\n"
 
 
-def _language_cell(lang: str) -> NotebookNode:
+def _language_cell(chapter: Chapter, lang: str) -> NotebookNode:
     cell = nbformat.v4.new_code_cell(
-        f'from userops import use_language\n\nuse_language("{lang}")',
+        f'from userops import use_language\n\nuse_language("{lang}", "{chapter.name}")',
         metadata={"deletable": False, "editable": False},
     )
     cell.id = "language"
@@ -90,17 +92,43 @@ def _language_cell(lang: str) -> NotebookNode:
 
 
 def _cells(chapter: Chapter, lang: str) -> Iterator[NotebookNode]:
+    titles = _test_titles(chapter)
     for cell, cell_id in zip(chapter.cells, _cell_ids(chapter), strict=True):
         if cell.kind == "case" or cell.lang not in (None, "both", lang):
             continue
         metadata = {key: value for key, value in cell.metadata.items() if key not in ("lang", "case")}
         metadata = json.loads(json.dumps(metadata))
-        if cell.is_code:
+        if cell.kind == "test":
+            # Folded, a cell shows its first line.
+            metadata["jupyter"] = {"source_hidden": True}
+            node = nbformat.v4.new_code_cell(
+                f"{titles[str(cell.grade_id)]}\n{cell.source}", metadata=metadata
+            )
+        elif cell.kind == "worked" and cell.is_code:
+            node = nbformat.v4.new_code_cell(in_language(cell.source, lang), metadata=metadata)
+        elif cell.is_code:
             node = nbformat.v4.new_code_cell(cell.source, metadata=metadata)
         else:
             node = nbformat.v4.new_markdown_cell(_render_details(cell.source), metadata=metadata)
         node.id = cell_id
         yield node
+
+
+def _test_titles(chapter: Chapter) -> dict[str, str]:
+    """The first line of each test cell, by grade id; it is the same in both editions, as nbgrader wants it."""
+    titles, number = {}, ""
+    for cell in chapter.cells:
+        if cell.kind == "prose" and (found := _EXERCISE_HEADING.findall(cell.source)):
+            number = found[-1]
+        elif cell.kind == "test":
+            points = f"{cell.points:g}"
+            unit = "point" if cell.points == 1 else "points"
+            titles[str(cell.grade_id)] = (
+                f"# Exercise {number}: test, {points} {unit} ｜ 练习 {number}：检查，{points} 分"
+                if number
+                else f"# Test, {points} {unit} ｜ 检查，{points} 分"
+            )
+    return titles
 
 
 def _cell_ids(chapter: Chapter) -> list[str]:

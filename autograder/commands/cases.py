@@ -11,7 +11,7 @@ from autograder.authoring.cases import count_answers, run_chapter, run_untouched
 from autograder.authoring.chapter import read_chapter
 from autograder.authoring.repository import repository
 from autograder.progress import Progress
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 

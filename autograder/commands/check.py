@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from autograder.authoring.repository import repository
 from autograder.notebooks.submissions import language_of_notebook, read_notebook
 from autograder.progress import Progress
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 if TYPE_CHECKING:

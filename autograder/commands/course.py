@@ -15,7 +15,7 @@ from typing import Final
 
 from autograder.authoring.repository import repository
 from autograder.grading.course import course_folder, course_language, make_course
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 
 EXAMPLE: Final = """\
 examples:

@@ -95,7 +95,7 @@ def _simulate(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
-    from userops._load import data_folder
+    from userops import data_folder
     from userops.schema.validation import Problem, read_mapping, read_parts, rename, validate
 
     folder = args.folder or Path(data_folder())
@@ -120,8 +120,7 @@ def _validate(args: argparse.Namespace) -> int:
 
 
 def _describe(args: argparse.Namespace) -> int:
-    from userops._language import t
-    from userops._load import data_folder
+    from userops import data_folder, t
     from userops.schema.dictionary import describe, render
     from userops.schema.tables import TABLES
 

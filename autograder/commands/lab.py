@@ -12,11 +12,12 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from autograder.authoring.repository import repository
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 
 if TYPE_CHECKING:
     pass
 
+from autograder.grading.course import course_folder
 from autograder.jupyter.server import DEFAULT_PORT, has_screen, prepare, require_free_port, serve, start_path
 
 EXAMPLE: Final = """\
@@ -35,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, help=f"the port to use (default: {DEFAULT_PORT} or the next free one)"
     )
+    parser.add_argument(
+        "--instructor",
+        action="store_true",
+        help="show nbgrader's panels for instructors (default: where `userops course` has made a gradebook)",
+    )
     parser.add_argument("--no-browser", action="store_true", help="print the address; open no browser")
 
 
@@ -47,4 +53,5 @@ def run(args: argparse.Namespace) -> int:
     for problem in prepare(repo):
         print(f"userops lab: {problem}", file=sys.stderr)
     browser = not args.no_browser and has_screen(os.environ)
-    return serve(repo.root, start, lang=args.lang, port=args.port, browser=browser)
+    instructor = args.instructor or (course_folder(repo) / "gradebook.db").is_file()
+    return serve(repo.root, start, lang=args.lang, port=args.port, browser=browser, instructor=instructor)

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 # Where a run of ours leaves {"met": {test: [key, ...]}, "changes": [[what, id], ...]} in the graded notebook's
 # metadata: ``userops grade`` beside the chapter's name, stock ``nbgrader autograde`` by itself.
 LEFT: Final = ("userops", "userops_graded")
-
-_reads: Final[Callable[..., NotebookNode]] = nbformat.v4.reads  # nbformat has no types
 
 
 class ClassPages:
@@ -144,9 +142,10 @@ def _left(notebook: NotebookNode) -> tuple[dict[str, list[str]], list[Change]]:
 def _parsed(text: str, student: str) -> NotebookNode:
     """A graded notebook; not validated again, which would take longer than the page."""
     try:
-        return _reads(text)
+        notebook: NotebookNode = nbformat.v4.reads(text)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise CourseError(f"{student}'s graded notebook is damaged: grade the submission again.") from None
+    return notebook
 
 
 @functools.cache

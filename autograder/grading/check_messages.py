@@ -16,7 +16,7 @@ from typing import Final
 from nbformat import NotebookNode
 
 from autograder.grading.outcomes import Complaint
-from userops._language import language, use_language
+from userops import language, use_language
 
 # Characters of an error's own message: the learner's code writes it, and may hold what a hidden test passed in.
 LONGEST_ERROR: Final = 300

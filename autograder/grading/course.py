@@ -24,7 +24,7 @@ from autograder.authoring.chapter import read_chapter
 from autograder.authoring.edition import edition, render
 from autograder.authoring.repository import Repository
 from autograder.grading.atomic_write import replace_text
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 if TYPE_CHECKING:

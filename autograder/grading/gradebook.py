@@ -35,7 +35,7 @@ from nbgrader.api import (
 )
 from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum, is_grade, is_solution
-from sqlalchemy import func, make_url, select, text
+from sqlalchemy import create_engine, func, inspect, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
 from autograder.grading.database_errors import database_errors
@@ -154,6 +154,12 @@ class ChapterGradebook:
         self._begin = text("BEGIN IMMEDIATE") if sqlite else None
         self._stack.enter_context(self.files.alone())
         with self._errors():
+            # Asked beforehand: where this fails, nbgrader would leave its connection open.
+            engine = create_engine(url)
+            try:
+                inspect(engine).get_table_names()
+            finally:
+                engine.dispose()
             self.gradebook = Gradebook(url.render_as_string(hide_password=False), self.coursedir.course_id)
             self._stack.callback(self.gradebook.close)
             self._chapter = _ChapterRows(self._find_notebook())

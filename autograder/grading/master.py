@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import nbformat
 from nbformat import NotebookNode
@@ -23,8 +22,6 @@ from autograder.authoring.edition import edition, nbgrader_config
 from autograder.notebooks.outline import Outline, outline
 from autograder.notebooks.restore import MasterCell, master_cells_of
 
-_read: Final[Callable[..., NotebookNode]] = nbformat.read  # nbformat has no types
-
 # ------------------------------------------------------------------------------------------ cells
 
 
@@ -34,7 +31,8 @@ def read_master(path: Path) -> NotebookNode:
     Raises:
         OSError, ValueError: it is not there, or is no notebook.
     """
-    return _read(path, as_version=4)
+    master: NotebookNode = nbformat.read(path, as_version=4)
+    return master
 
 
 def from_edition(notebook: NotebookNode) -> list[MasterCell]:

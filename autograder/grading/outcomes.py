@@ -7,7 +7,7 @@ shows a hidden test. (What the outputs are worth: ``autograder.notebooks.scoring
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +17,6 @@ from nbformat.v4 import new_output
 from autograder.notebooks.regions import without_hidden
 
 HIDDEN_NOTE: Final = "# … hidden tests · 隐藏测试 …"
-
-_new_output: Final[Callable[..., NotebookNode]] = new_output  # nbformat has no types
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FRAME: Final = re.compile(r"\s*(?:Cell In\[(?P<cell>\d+)\]|File ).*")
@@ -92,7 +90,8 @@ def _tests(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 def _shown(output: NotebookNode, tests: frozenset[int]) -> NotebookNode:
     kept = [item for item in output.traceback if not _FRAME.match(_plain(item)) or _is_own(item, tests)]
-    return _new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
+    shown: NotebookNode = new_output("error", ename=output.ename, evalue=output.evalue, traceback=kept)
+    return shown
 
 
 def _own_line(traceback: list[str], tests: frozenset[int]) -> str | None:

@@ -14,7 +14,7 @@ from autograder.authoring.edition import edition
 from autograder.authoring.repository import Repository
 from autograder.notebooks.answers import holds_answers
 from autograder.notebooks.submissions import read_notebook
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 if TYPE_CHECKING:

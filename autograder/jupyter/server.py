@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
 from autograder.authoring.repository import Repository
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ COURSE_FOLDERS: Final = ("course", "course/exchange")
 
 # JupyterLab's own defaults for the course (no news, no updates); see ``lab_arguments``.
 SETTINGS: Final = Path(__file__).resolve().parent
+
+# For who has no class to grade: nbgrader's menus without the instructor's panels.
+LEARNERS_SETTINGS: Final = SETTINGS / "learner"
 
 
 # ---------------------------------------------------------------- what must be there
@@ -174,10 +177,17 @@ def lab_path(start: Path) -> str:
     return f"/lab/tree/{quote(start.as_posix())}"
 
 
-def serve(root: Path, start: Path, *, lang: str, port: int | None, browser: bool) -> int:
-    """Run JupyterLab in this process until it is stopped; returns its exit status."""
+def serve(
+    root: Path, start: Path, *, lang: str, port: int | None, browser: bool, instructor: bool = False
+) -> int:
+    """Run JupyterLab in this process until it is stopped; returns its exit status.
+
+    ``instructor`` shows nbgrader's panels for making, collecting and grading assignments.
+    """
     os.chdir(root)  # nbgrader reads its settings from the folder that the server was started in
     _put_first("JUPYTER_CONFIG_PATH", SETTINGS)
+    if not instructor:
+        _put_first("JUPYTER_CONFIG_PATH", LEARNERS_SETTINGS)
     _put_first(
         "PATH", Path(sys.executable).parent
     )  # so that JupyterLab's terminal knows userops and nbgrader

@@ -26,7 +26,7 @@ class Names:
 def names_of(source: str) -> Names:
     """Analyse one cell's names with Python's own symbol tables; a cell that is not Python has none."""
     try:
-        table = symtable.symtable(source, "<cell>", "exec")
+        table = symtable.symtable(_without_inlined(source), "<cell>", "exec")
     except SyntaxError:
         return Names()
     binds, imports, reads = set(), set(), set()
@@ -47,6 +47,26 @@ def names_of(source: str) -> Names:
             elif symbol.is_global() and symbol.is_referenced():
                 reads.add(symbol.get_name())
     return Names(frozenset(reads - binds - _ALWAYS), frozenset(binds), frozenset(imports))
+
+
+def _without_inlined(source: str) -> str:
+    """The source with each comprehension as a generator, which uses the same names.
+
+    Since Python 3.12 a comprehension's own names stand among those of the scope around it.
+    """
+    return ast.unparse(_AsGenerators().visit(ast.parse(source)))
+
+
+class _AsGenerators(ast.NodeTransformer):
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        pair = ast.Tuple([node.key, node.value], ast.Load())
+        return self.generic_visit(ast.GeneratorExp(pair, node.generators))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from autograder.notebooks.timestamps import TIMESTAMP, format_timestamp, parse_timestamp, write_timestamp
-from userops._language import LANGUAGES
+from userops import LANGUAGES
 from userops.errors import CourseError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ LARGEST: Final = 50 * 1024 * 1024
 # Brackets and quotation marks: a notebook of 5 MB has thousands; fifty megabytes of `[` would fill the memory.
 MOST_PARTS: Final = 3_000_000
 DEEPEST: Final = 60  # values within values; a notebook needs eight
+DEEPEST_READ: Final = 800  # what lies deeper is damage, as it is to the JSON of Python 3.11
 LONGEST_ID: Final = 128  # characters of a student's id that nbgrader's gradebook holds
 
 
@@ -341,11 +342,23 @@ def _json(data: bytes, name: str) -> dict[str, Any]:
         or isinstance(version, bool)
         or version < 1
         or not isinstance(parts, list)
+        or _too_deep(raw)
     ):
         raise damaged
     if "cells" in raw and isinstance(raw["cells"], list):
         raw["cells"] = [_outline(cell) for cell in raw["cells"] if isinstance(cell, dict)]
     return raw
+
+
+def _too_deep(value: Any) -> bool:
+    """Whether lists and dictionaries lie deeper in each other than any Python reads (newer ones read deeper)."""
+    level = [value]
+    for _ in range(DEEPEST_READ):
+        parts = (part for item in level for part in (item.values() if isinstance(item, dict) else item))
+        level = [part for part in parts if isinstance(part, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def _nothing(_: str) -> None:

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograder.notebooks.restore import MasterCell
-from userops._language import language, use_language
+from userops import language, use_language
 from userops.check import misconceptions_met, reset
 
 VERSION: Final = "plain 1"

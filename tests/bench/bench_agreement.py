@@ -61,7 +61,9 @@ def main() -> int:
             restore(student.notebook, master_cells)
         jobs = [Job(student.name, student.notebook, student.lang) for student in everybody]
         with Engine() as engine:
-            ours = {ran.key: ran.notebook for ran in engine.run(chapter_plan(chapter.name, master_cells), jobs)}
+            ours = {
+                ran.key: ran.notebook for ran in engine.run(chapter_plan(chapter.name, master_cells), jobs)
+            }
         for job in tqdm(jobs, desc=chapter.name, file=sys.stderr):
             theirs = by_stock(job.notebook)
             for mine, other in zip(ours[job.key].cells, theirs.cells, strict=True):

@@ -13,7 +13,7 @@ byte-code has been compiled:
 ``limit``   the same cells, tests included, by ``exec`` in a plain fork of a process with everything imported;
             figures drawn, tables rendered
 
-CPU counts every process: the program, its children and, for ours, the warm parents. Then the class as a whole is
+CPU counts every process: the program, its children and, for ours, the fork servers. Then the class as a whole is
 timed: one worker, two workers, and both programs from the command line, start included.
 """
 

@@ -19,6 +19,14 @@ def lab(shared_course_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="session")
+def instructors_lab(shared_course_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab with nbgrader's panels for instructors."""
+    home = tmp_path_factory.mktemp("instructors-home")
+    with lab_driver.running_lab(shared_course_copy, home, "--instructor") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium from the system: the tests download none."""
     try:

@@ -110,10 +110,10 @@ class Lab:
 
 
 @contextmanager
-def running_lab(site: Path, home: Path) -> Iterator[Lab]:
+def running_lab(site: Path, home: Path, *options: str) -> Iterator[Lab]:
     """Start ``userops lab`` on ``site``, wait until it prints its address, stop it at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "autograder.cli", "lab", "--no-browser"],
+        [sys.executable, "-m", "autograder.cli", "lab", "--no-browser", *options],
         cwd=site,
         env=free_environment(home, site),
         stdin=subprocess.DEVNULL,

@@ -21,9 +21,9 @@ COMMENT = "A clear memo. Say where the number comes from, too. 结论清楚；�
 
 
 @pytest.fixture(scope="module")
-def gradebook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
+def gradebook(instructors_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Make the course, hand in two submissions (one in each language), grade them; returns the database's address."""
-    site = lab.site
+    site = instructors_lab.site
     home = tmp_path_factory.mktemp("instructor")
 
     def run(*command: str) -> None:
@@ -63,9 +63,9 @@ def hand_in(site: Path, student: str, lang: str, *, correct: bool) -> None:
     (path.parent / "timestamp.txt").write_text("2026-03-02 20:15:00.000000 Asia/Shanghai", encoding="utf-8")
 
 
-def test_a_submission_is_opened_and_commented(page: Page, lab: Lab, gradebook: str) -> None:
+def test_a_submission_is_opened_and_commented(page: Page, instructors_lab: Lab, gradebook: str) -> None:
     page.set_viewport_size({"width": 1400, "height": 900})
-    page.goto(f"{lab.base}/lab/workspaces/formgrader?token={lab.token}&reset")
+    page.goto(f"{instructors_lab.base}/lab/workspaces/formgrader?token={instructors_lab.token}&reset")
     menu(page, "Nbgrader", "Formgrader")
     inside = page.frame_locator("iframe[src*='formgrader']")
 
@@ -84,7 +84,7 @@ def test_a_submission_is_opened_and_commented(page: Page, lab: Lab, gradebook: s
     shot(page, "formgrader-submissions")
     inside.get_by_role("link", name="Submission #1").click()
 
-    memo = next(read_chapter(lab.site / "solutions" / f"{CHAPTER}.md").of_kind("memo"))
+    memo = next(read_chapter(instructors_lab.site / "solutions" / f"{CHAPTER}.md").of_kind("memo"))
     comment = inside.locator(f"#{memo.grade_id}-comment")
     points = inside.locator(f"input.score#{memo.grade_id}")
     # The page fills its fields from the gradebook when it has opened; what is typed before that is lost.

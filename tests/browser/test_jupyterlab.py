@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from lab_driver import (
+    ERROR,
+    PATIENCE,
     Lab,
-    cell_with,
     complaints,
     find_chromium,
     menu,
@@ -62,7 +64,7 @@ def test_chapter_1_is_answered_and_validated(page: Page, lab: Lab, lang: str) ->
     type_into(cell, exercise.solution.source)
     run = run_all(page, path)
     assert not complaints(run)
-    cell_with(page, "check.").first.scroll_into_view_if_needed()
+    page.locator(".jp-CodeCell .jp-Placeholder-content").first.scroll_into_view_if_needed()
     shot(page, f"chapter1-{lang}-run")
     expect(validate(page)).to_contain_text("Success! Your notebook passes all the tests.")
     shot(page, f"chapter1-{lang}-validated")
@@ -102,7 +104,33 @@ def dismiss(page: Page) -> None:
     expect(page.locator(".jp-Dialog")).to_have_count(0)
 
 
-def test_nbgraders_menus_open(page: Page, lab: Lab) -> None:
+def test_a_learner_sees_no_instructors_panel(page: Page, lab: Lab) -> None:
+    open_notebook(page, lab, lab.site / "notebooks" / "en" / CHAPTER / f"{CHAPTER}.ipynb")
+    expect(page.get_by_role("button", name="Validate")).to_be_visible()
+    expect(page.get_by_role("tab", name="Create Assignment")).to_have_count(0)
+    page.locator(".lm-MenuBar-itemLabel", has_text="Nbgrader").click()
+    expect(page.locator(".lm-Menu-itemLabel", has_text="Assignment List")).to_be_visible()
+    expect(page.locator(".lm-Menu-itemLabel", has_text="Formgrader")).to_have_count(0)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_untouched_chapter_runs_to_its_end_with_its_tests_folded(page: Page, lab: Lab, lang: str) -> None:
+    path = lab.site / "notebooks" / lang / "ch00_orientation" / "ch00_orientation.ipynb"
+    open_notebook(page, lab, path)
+    folded = page.locator(".jp-CodeCell .jp-Placeholder-content", has_text="检查")
+    expect(folded.first).to_be_visible()
+    menu(page, "Run", "Run All Cells")
+    last = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").last
+    expect(last).to_have_text(re.compile(r"\[\d+\]:"), timeout=PATIENCE)
+    waits = "Not attempted yet" if lang == "en" else "还没有作答"
+    expect(page.locator(".jp-OutputArea", has_text=waits).first).to_be_attached()
+    expect(page.locator(ERROR)).to_have_count(0)
+    page.locator(".jp-Notebook h3", has_text="0.2").first.scroll_into_view_if_needed()
+    shot(page, f"untouched-{lang}")
+
+
+def test_nbgraders_menus_open(page: Page, instructors_lab: Lab) -> None:
+    lab = instructors_lab
     open_notebook(page, lab, lab.site / "notebooks" / "en" / CHAPTER / f"{CHAPTER}.ipynb")
     expect(page.get_by_role("button", name="Validate")).to_be_visible()
     page.get_by_role("tab", name="Create Assignment").click()

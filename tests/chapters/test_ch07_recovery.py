@@ -12,8 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from userops import load
-from userops._load import data_folder
+from userops import data_folder, load
 from userops.lessons import personas
 from userops.lessons.habits import prepare
 

@@ -6,6 +6,7 @@ Every check is tolerant of form (row order, index, dtype width, float noise, dat
 one short ``CheckError`` in the language in force. Nothing is ever written to stderr.
 """
 
+from userops.check import grader
 from userops.check._avoid import avoid
 from userops.check._calls import empty, raises, same, unchanged
 from userops.check._chart import chart
@@ -26,6 +27,7 @@ __all__ = [
     "decision",
     "empty",
     "frame",
+    "grader",
     "items",
     "mapping",
     "misconceptions_met",

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from userops import style
 from userops._language import t
+from userops._load import export_file
 from userops.explorers import _base
 
 __all__ = ["RULES", "compute", "draw", "explore"]
@@ -94,3 +95,8 @@ def explore(
             )
         },
     )
+
+
+def bench_data() -> tuple[pd.DataFrame]:
+    """Return the argument of ``explore`` for the benchmark: the export of the orders, as text."""
+    return (pd.read_csv(export_file("orders_export.csv"), dtype="str", encoding="gb18030"),)

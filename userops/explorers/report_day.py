@@ -14,6 +14,7 @@ from userops._language import t
 from userops.explorers import _base
 from userops.explorers._panel import Panel, panel
 from userops.explorers.retention_definition import first_day
+from userops.lessons.lifecycle import shipped_lives
 
 __all__ = ["compute", "draw", "explore"]
 
@@ -126,3 +127,8 @@ def explore(people: pd.DataFrame, ages: pd.DataFrame) -> _base.Explorer:
         title=("What a report can know on its day", "报表出来那天，能知道什么"),
         figsize=(8.0, 4.4),
     )
+
+
+def bench_data() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the arguments of ``explore`` for the benchmark."""
+    return shipped_lives()

@@ -14,7 +14,7 @@ from userops import style
 from userops._language import t
 from userops.explorers import _base
 from userops.explorers._panel import Panel, panel, wilson
-from userops.lessons.lifecycle import cohort_table, kaplan_meier, lifetimes, user_ages
+from userops.lessons.lifecycle import cohort_table, kaplan_meier, lifetimes, shipped_lives, user_ages
 
 Definition = Literal["on", "bracket", "unbounded"]
 Grain = Literal["week", "month", "quarter"]
@@ -244,3 +244,8 @@ def explore(people: pd.DataFrame, ages: pd.DataFrame) -> _base.Explorer:
         title=("The same users, three retentions", "同一批用户，三个留存率"),
         figsize=(10.0, 4.2),
     )
+
+
+def bench_data() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the arguments of ``explore`` for the benchmark."""
+    return shipped_lives()

@@ -1,7 +1,8 @@
 """The wide table of chapter 7: one row a user, a dozen habits, made once from the event log.
 
-It is the reference answer to exercises 7.1 and 7.2, so that the rest of the chapter and its explorers do not
-hang on the learner's.
+``wide_table`` counts the habits, ``prepare`` puts them on one scale. They are the reference answers to
+exercises 7.1 and 7.2, so that the rest of the chapter and its explorers do not hang on the learner's.
+``personas`` builds on them; the explorer ``segment_count`` scales with ``prepare``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,16 @@
-"""Chapter 4's own answers, so that a slip in one exercise does not follow a learner into the next."""
+"""Lives of users as chapter 4 counts them: active days by age, cohorts, lifetimes, survival.
+
+These are the chapter's own answers, so that a slip in one exercise does not follow a learner into the next; the
+chapter and its tests import them through the explorer ``retention_definition``. That explorer and ``report_day``
+read ``people`` and ``ages`` in the form made here, and are measured on ``shipped_lives``.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+
+from userops._load import load
 
 
 def user_ages(starts: pd.DataFrame, activity: pd.DataFrame) -> pd.DataFrame:
@@ -92,3 +99,16 @@ def kaplan_meier(duration: pd.Series, lost: pd.Series) -> pd.Series:
     at_risk = days["n"][::-1].cumsum()[::-1]
     survived = (1 - days["lost"] / at_risk).cumprod()
     return survived[days["lost"] > 0].rename_axis("day").rename("survived")
+
+
+def shipped_lives() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the shipped company's users and their active days: what benchmarks run on.
+
+    Returns:
+        ``people``: ``user_id``, ``start`` (the day of registration), ``observed`` (whole days from it to the end
+        of 2025); ``ages``: ``user_id``, ``age`` (days), from ``user_ages``.
+    """
+    users = load("users", columns=["user_id", "registered_at"])
+    people = users[["user_id"]].assign(start=users["registered_at"].dt.normalize())
+    people["observed"] = (pd.Timestamp("2025-12-31") - people["start"]).dt.days
+    return people, user_ages(people, load("events", columns=["user_id", "ts"]).dropna(subset=["user_id"]))

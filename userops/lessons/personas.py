@@ -1,7 +1,9 @@
 """Chapter 7's common ground: the data team's wide table, and one segmentation everybody talks about.
 
 ``wide_table`` is made by a nightly job in the chapter's story; ``team_segments`` lets a learner whose own
-segments went astray go on with the rest of the chapter.
+segments went astray go on with the rest of the chapter; ``choose_k`` computes three criteria for the number of
+segments; ``interviews`` reads what people said themselves. The explorer ``segment_count`` names its segments
+with ``letters``; it and ``unit_vote`` are measured on ``shipped_table``.
 """
 
 from __future__ import annotations
@@ -48,6 +50,9 @@ def letters(labels: np.ndarray | pd.Series, index: pd.Index | None = None) -> pd
 
     Returns:
         A Series of the letters, named ``segment``.
+
+    >>> letters(np.array([2, 0, 2, 1, 1, 2])).tolist()
+    ['A', 'C', 'A', 'B', 'B', 'A']
     """
     series = labels if isinstance(labels, pd.Series) else pd.Series(np.asarray(labels), index=index)
     by_size = (

@@ -53,7 +53,11 @@ def sigmoid(x: Floats) -> Floats:
 
 
 def rank_within(groups: Ints) -> Ints:
-    """Return 0, 1, 2 … within each run of equal values of a sorted array."""
+    """Return 0, 1, 2 … within each run of equal values of a sorted array.
+
+    >>> rank_within(np.array([5, 5, 7, 9, 9, 9])).tolist()
+    [0, 1, 0, 0, 1, 2]
+    """
     if len(groups) == 0:
         return np.zeros(0, dtype=np.int64)
     starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
@@ -62,7 +66,11 @@ def rank_within(groups: Ints) -> Ints:
 
 
 def running_sum(values: Ints, groups: Ints) -> Ints:
-    """Return the running sum within each run of equal values of the sorted array ``groups``."""
+    """Return the running sum within each run of equal values of the sorted array ``groups``.
+
+    >>> running_sum(np.array([1, 2, 3, 4]), np.array([7, 7, 8, 8])).tolist()
+    [1, 3, 3, 7]
+    """
     if len(groups) == 0:
         return np.zeros(0, dtype=np.int64)
     total = np.cumsum(values)

@@ -21,7 +21,11 @@ EPOCH: Final = np.datetime64("2025-01-01T00:00:00", "s")
 
 
 def day(month: int, date: int) -> int:
-    """Return the day number of a date of 2025: ``day(1, 1) == 0``."""
+    """Return the number of a day of 2025, the first being 0.
+
+    >>> day(2, 1)
+    31
+    """
     return int((np.datetime64(f"2025-{month:02d}-{date:02d}") - np.datetime64("2025-01-01")).astype(int))
 
 

@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from markdown_it import MarkdownIt
+
 from autograder.authoring.chapter import Cell, Chapter
 from autograder.authoring.lints.problem import CJK, Problem, at
 from autograder.notebooks.names import is_name, parsed
 
+_MARKDOWN: Final = MarkdownIt("commonmark").enable("table")
 _CODE: Final = "\u25a1"  # stands for what is not prose (code, formulas): neither Chinese nor Latin
 _CHINESE: Final = re.compile(f"[{CJK}]")
 _WORD: Final = re.compile(r"[A-Za-z]{2,}")
@@ -110,6 +113,23 @@ def chinese_spacing(chapter: Chapter) -> Iterator[Problem]:
         if found := _NO_SPACE.search(line):
             message = f"put a space between Chinese and Latin: “{_around(line, found)}”"
             yield at(chapter, cell, "spacing", message, offset=offset, level="warning")
+
+
+def marks_are_rendered(chapter: Chapter) -> Iterator[Problem]:
+    """Emphasis whose asterisks a reader would see: Markdown knows none that ends in punctuation before a letter."""
+    for cell in chapter.of_kind("prose", "memo"):
+        for token in _MARKDOWN.parse(cell.source):
+            for part in token.children or ():
+                if part.type == "text" and "*" in part.content:
+                    place = part.content.index("*")
+                    yield at(
+                        chapter,
+                        cell,
+                        "marks",
+                        f"the page would show the asterisk in {part.content[max(0, place - 12) : place + 12]!r}: move the "
+                        "punctuation out of the emphasis",
+                        offset=token.map[0] if token.map else 0,
+                    )
 
 
 def _around(line: str, found: re.Match[str]) -> str:

@@ -38,6 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     prose.english_is_english,
     prose.chinese_punctuation,
     prose.chinese_spacing,
+    prose.marks_are_rendered,
 )
 
 

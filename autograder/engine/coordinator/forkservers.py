@@ -252,7 +252,7 @@ def _start(line: list[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def _data() -> Path:
-    from userops._load import data_folder
+    from userops import data_folder
 
     return data_folder().resolve()
 

@@ -58,7 +58,7 @@ class LearnerPass:
             if step.role != "test":
                 self.record.outputs[step.index] = [error_output("CellTimeoutError", NOT_RUN)]
         elif step.role == "test":
-            with self.record.clock("keeping names, sending values"):
+            with self.record.clock("snapshots, sending values"):
                 self._take_snapshot(step)
         else:
             with self.record.clock(

@@ -11,6 +11,7 @@ learner's own line, and a check tells what is wrong without quoting what came (:
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import sys
@@ -56,8 +57,7 @@ from autograder.engine.worker.stand_ins import (
     picture_of,
 )
 from userops import check
-from userops.check._axes import NoPicture
-from userops.check._error import set_quoting
+from userops.check.grader import NoPicture, set_quoting
 from userops.errors import CourseError
 from userops.sql import set_runner
 
@@ -170,12 +170,10 @@ class Examiner:
 
     def unpack(self, packed: Packed) -> Any:
         """Turn what the student sent into a value of the examiner's own."""
-        if isinstance(packed, str):
-            return Remote.named("object", "", self, None, cannot=packed)
-        try:
-            return messages.decode(packed, self.resolve, self.bounds)
-        except messages.WireError as error:
-            return Remote.named("object", "", self, None, cannot=str(error))
+        if isinstance(packed, bytes):
+            with contextlib.suppress(messages.WireError):
+                return messages.decode(packed, self.resolve, self.bounds)
+        return Remote.named("object", "", self, None)
 
     def ask(self, question: Call | GetAttribute | Query) -> Returned | Raised:
         """Ask the student.

@@ -271,8 +271,10 @@ def _read_tables() -> None:
 def _require_one_thread() -> None:
     """Refuse to serve with a second thread: a fork would inherit its locks and not the thread."""
     if sys.platform == "linux":
-        tasks = [Path("/proc/self/task", name, "comm") for name in os.listdir("/proc/self/task")]  # noqa: PTH208
-        names = [path.read_text(encoding="utf-8").strip() for path in tasks]
+        names = []
+        for task in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(OSError):  # it ended since the list was made
+                names.append((task / "comm").read_text(encoding="utf-8").strip())
         if len(names) > 1:
             raise RuntimeError(f"a fork server must have one thread; this one has {', '.join(names)}")
 

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from autograder.engine.worker.stand_ins import LearnersError
-from userops._language import t
+from userops import t
 from userops.check import CheckError
-from userops.check._error import Quoting, State
-from userops.check._plain import MISSING, kind_of, plain
+from userops.check.grader import MISSING, Quoting, State, kind_of, plain
 
 PANDAS_ERRORS: Final = frozenset(
     name for name, kind in vars(pd.errors).items() if isinstance(kind, type) and issubclass(kind, Exception)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import Any, Final, Protocol, cast
 
-from userops.check._axes import Mark, Picture
-from userops.check._error import box, not_attempted
+from userops.check.grader import Mark, Picture, box, not_attempted
 
 KNOWN_ERRORS: Final = {
     name: kind
@@ -34,13 +33,12 @@ class Remote:
     _thing: int | None
 
     @classmethod
-    def named(cls, name: str, module: str, owner: Owner, thing: int | None, *, cannot: str = "") -> Remote:
-        """Make a stand-in whose class goes by the learner's class's name."""
+    def named(cls, name: str, module: str, owner: Owner, thing: int | None) -> Remote:
+        """Make a stand-in whose class goes by the learner's class's name; without a thing it offers nothing."""
         kind = type(identifier(name), (Remote,), {"__module__": module or "learner"})
         stand_in = cast("Remote", object.__new__(kind))
         object.__setattr__(stand_in, "_owner", owner)
         object.__setattr__(stand_in, "_thing", thing)
-        object.__setattr__(stand_in, "_cannot", cannot)
         return stand_in
 
     def __getattr__(self, name: str) -> Any:
@@ -56,7 +54,6 @@ class RemoteFunction(Remote):
     def __init__(self, owner: Owner, thing: int | None, name: str) -> None:
         object.__setattr__(self, "_owner", owner)
         object.__setattr__(self, "_thing", thing)
-        object.__setattr__(self, "_cannot", "")
         object.__setattr__(self, "__name__", name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -201,7 +201,7 @@ class Student:
 
     def refer(self, value: Any) -> dict[str, Any] | None:
         """Describe a value that stays here."""
-        from userops.check._plain import Unreadable, unwrap
+        from userops.check.grader import Unreadable, unwrap
 
         try:
             inner = unwrap(value)
@@ -234,8 +234,7 @@ class Student:
     def _picture(self, value: Any) -> dict[str, Any]:
         from dataclasses import asdict
 
-        from userops.check._axes import picture
-        from userops.check._plain import Unreadable
+        from userops.check.grader import Unreadable, picture
 
         try:
             seen = asdict(picture(value))

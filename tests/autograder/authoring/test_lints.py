@@ -175,6 +175,8 @@ FAULTS: list[tuple[str, str, list[tuple[str, str]], str | None]] = [
     ("punctuation", "straight quotes", [(ZH, '每条"事件"都有日期和用户。')], '每条"事件"'),
     ("punctuation", "half-width punctuation between", [("这是人数，不是事件数。", "这是人数,不是事件数。")], "这是人数,"),
     ("spacing", "put a space between Chinese and Latin", [(ZH, "每条event都有日期和用户。")], "每条event"),
+    ("marks", "would show the asterisk", [(ZH, "**每条事件。**都有日期和用户。")], "**每条事件。**"),
+    ("marks", "would show the asterisk", [(ZH, "每条事件*“都有”*日期和用户。")], "每条事件*“都有”*"),
     # cases prove the misconceptions
     ("proven", "no case shows the misconception “daily”", [("wrong: daily}", 'wrong: "sums", other: true}')], '"daily": (3'),
 ]  # fmt: skip
@@ -263,6 +265,7 @@ def test_problems_come_in_the_order_of_their_lines():
         ("def f(a, b=c):\n    return a + d + len(g)", {"c", "d", "g"}, {"f"}),
         ("def f():\n    global k\n    k = 1", set(), {"f", "k"}),
         ("[i for i in j if m]", {"j", "m"}, set()),
+        ("{k: v for k, v in m}\n{w for w in x}\n[(y := i) for i in j]", {"m", "x", "j"}, {"y"}),
         ("with a as (b, c):\n    pass", {"a"}, {"b", "c"}),
         ("for i, j in k:\n    n = i", {"k"}, {"i", "j", "n"}),
         ("if (n := 3):\n    pass", set(), {"n"}),

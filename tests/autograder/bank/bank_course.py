@@ -177,7 +177,7 @@ class Case:
         at_most: grade id -> points that it may get at most (where several outcomes are right).
         says: texts that must stand in the outputs of the learner's cells.
         never: texts that must not stand in anything a learner sees, besides the secrets.
-        slow: seconds that this submission may take.
+        slow: seconds of CPU that this submission may take.
         lang: its language.
     """
 

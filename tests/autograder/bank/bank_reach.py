@@ -39,7 +39,7 @@ REACH: Final = [
         "import gc, sys\nfor o in gc.get_objects():\n    try:\n        if isinstance(o, dict) and ('samples' in o or 'truth' in o) or type(o).__name__ in ('MasterCell', 'Step', 'ChapterPlan'):\n            print('GOT', str(o)[:300])\n    except Exception:\n        pass\n"
         "frame = sys._getframe()\nwhile frame:\n    z = frame.f_locals.get('self')\n    if getattr(z, 'samples', None):\n        print('GOT', z.samples)\n    frame = frame.f_back"), never=("GOT",)),
     Case("write_course", "write to the course, the packages, the data, the libraries", _cell(
-        "import pandas, userops, autograder, os, sys\nfrom userops._load import data_folder\n"
+        "import pandas, userops, autograder, os, sys\nfrom userops import data_folder\n"
         # Of a checkout that lies in /tmp its own empty /tmp shows the path, which is its own: test_nothing_changed_outside looks.
         "def in_own_tmp(path):\n    if path.startswith('/tmp/'):\n        raise OSError('made where nobody else sees it')\n" + _tried(
             "open(pandas.__file__, 'a').write('#')", "open(userops.__file__, 'a').write('#')", "open(autograder.__file__, 'a').write('#')",

@@ -209,7 +209,7 @@ def test_the_program_itself_is_left_as_it_was(engine: Engine) -> None:
     assert (Path.cwd(), dict(os.environ)) == before
 
 
-def test_a_warm_parent_with_a_second_thread_refuses_to_serve() -> None:
+def test_a_fork_server_with_a_second_thread_refuses_to_serve() -> None:
     import threading
 
     stop = threading.Event()

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbgrader.utils import determine_grade
 
@@ -173,3 +174,85 @@ def test_in_a_real_kernel_unanswered_is_an_error_and_scores_zero() -> None:
     assert all(len(o[0].traceback) <= 5 for o in outputs[2:5])
     assert [determine_grade(c)[0] for c in notebook.cells[2:]] == [0, 0, 0, 1.5, 2]
     assert not any(o.get("name") == "stderr" for out in outputs for o in out)
+
+
+class Kernel:
+    """A real kernel, asked as a front end with a person before it asks (or, without a keyboard, as a grader does)."""
+
+    def __init__(self, *, keyboard: bool) -> None:
+        self.keyboard = keyboard
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the client's own libraries say
+            self.manager = KernelManager(kernel_name="python3")
+            self.manager.start_kernel(extra_arguments=["--log-level=ERROR"])
+            self.client = self.manager.client()
+            self.client.start_channels()
+            self.client.wait_for_ready(timeout=120)
+
+    def run(self, source: str, cell_id: str = "") -> tuple[str, str]:
+        """Run a cell; returns how it ended ("ok" or "error"), and what it shows as text."""
+        content = {
+            "code": source, "silent": False, "store_history": True, "user_expressions": {},
+            "allow_stdin": self.keyboard, "stop_on_error": True,
+        }  # fmt: skip
+        request = self.client.session.msg("execute_request", content, metadata={"cellId": cell_id})
+        self.client.shell_channel.send(request)
+        shown = ""
+        while True:
+            message = self.client.get_iopub_msg(timeout=120)
+            if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
+                continue
+            said = message["content"]
+            if message["msg_type"] == "status" and said["execution_state"] == "idle":
+                break
+            shown += str(said.get("text", "")) + said.get("data", {}).get("text/plain", "")
+            shown += "\n".join(said.get("traceback", []))
+        return self.client.get_shell_msg(timeout=120)["content"]["status"], shown
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+START = "from userops import check, use_language\nuse_language('{}', 'ch01_metrics')"
+DAU = "def daily_active_users(events):\n    # YOUR CODE HERE  在这里写代码\n    raise NotImplementedError()"
+VALUE = "# YOUR CODE HERE  在这里写代码\nraise NotImplementedError()"
+
+
+@pytest.fixture(params=[True, False], ids=["person", "grader"])
+def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    made = Kernel(keyboard=request.param)
+    yield made
+    made.close()
+
+
+def test_an_untouched_chapter_runs_to_its_end_for_a_person_and_fails_for_a_grader(kernel: Kernel) -> None:
+    end = "ok" if kernel.keyboard else "error"
+    assert kernel.run(START.format("en")) == ("ok", "")
+    assert kernel.run(DAU, "dau")[0] == "ok"
+    status, shown = kernel.run("check.number(daily_active_users(1), 1)", "dau_test")
+    assert (status, "Not attempted yet" in shown) == (end, True)
+    status, shown = kernel.run("curve = daily_active_users(1)")
+    assert (status, "This cell waits for exercise 1.1" in shown) == (end, True)
+    status, shown = kernel.run(VALUE, "months")
+    assert (status, "Not attempted yet" in shown) == (end, True)
+    status, shown = kernel.run("check.number(months, 1)", "months_test")
+    assert (status, "`months` is not defined yet" in shown) == (end, True)
+    status, shown = kernel.run("print(months)")
+    assert (status, "waits for exercise 1.3" in shown) == (end, True)
+    # A name that an example above has given already.
+    kernel.run("months = 7")
+    kernel.run(VALUE, "months")
+    status, shown = kernel.run("check.number(months, 1)", "months_test")
+    assert (status, "Not attempted yet" in shown) == (end, kernel.keyboard)
+
+
+def test_a_wrong_answer_a_mistake_and_a_typing_error_stay_red(kernel: Kernel) -> None:
+    kernel.run(START.format("zh"))
+    kernel.run(VALUE, "months")
+    kernel.run("months = 7", "months")
+    status, shown = kernel.run("check.number(months, 1)", "months_test")
+    assert (status, "还不对" in shown) == ("error", True)
+    assert kernel.run("1 / 0")[0] == "error"
+    status, shown = kernel.run("daily_active_user(1)")
+    assert (status, "NameError" in shown) == ("error", True)

@@ -11,8 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from userops import use_language
-from userops._load import data_folder
+from userops import data_folder, use_language
 from userops.errors import CourseError
 from userops.schema import label
 from userops.schema.constraints import RULES

@@ -16,8 +16,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
-from userops import load
-from userops._load import data_folder
+from userops import data_folder, load
 from userops.simulate import parameters
 
 Z = 1.96

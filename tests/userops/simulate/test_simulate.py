@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from userops._load import data_folder
+from userops import data_folder
 from userops.errors import CourseError
 from userops.schema.tables import TABLES
 from userops.schema.validation import read_folder, validate

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from userops import load
-from userops._load import data_folder
+from userops import data_folder, load
 from userops.schema.tables import ORDER_STATUS, PROVINCES
 from userops.simulate import raw_exports
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from userops import load
-from userops._load import data_folder
+from userops import data_folder, load
 
 
 @cache
