@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
-from autograder.authoring.chapter import Cell, Chapter, Exercise, stub
+from autograder.authoring.chapter import Cell, Chapter, ExerciseSource, stub
 from autograder.authoring.edition import edition
 from autograder.notebooks.names import names_of
 
@@ -112,7 +112,7 @@ def _notebook(chapter: Chapter, lang: str, lean: bool) -> NotebookNode:
     return notebook
 
 
-def _answers(exercise: Exercise) -> list[Answer]:
+def _answers(exercise: ExerciseSource) -> list[Answer]:
     found: list[Answer] = [
         (exercise.solution.source, exercise.points, None),
         (stub(exercise.solution), 0.0, None),

@@ -18,10 +18,11 @@ from pathlib import Path
 import nbformat
 
 from autograder.authoring.chapter import CHAPTER_NAME, SOURCES, Chapter, read_chapter
-from autograder.authoring.edition import BadSource, edition, render
+from autograder.authoring.edition import SourceError, edition, render
 from autograder.authoring.exercise_index import INDEX, index_text
 from autograder.authoring.lints.rules import lint
-from autograder.authoring.repository import OUTPUT, chapter_path, chapter_paths, notebook_path
+from autograder.authoring.repository import OUTPUT, Repository, chapter_paths, notebook_path
+from autograder.notebooks.answers import holds_answers
 from userops import LANGUAGES
 from userops.errors import CourseError
 
@@ -60,7 +61,8 @@ def build(
     Raises:
         CourseError: a source is at fault, or somebody's answers would be lost.
     """
-    paths = [chapter_path(root, name) for name in only] if only else chapter_paths(root)
+    repo = Repository(root)
+    paths = [repo.source(repo.chapter(name)) for name in only] if only else chapter_paths(root)
     if not paths:
         raise CourseError(
             f"There is no chapter in {root / SOURCES}: add one (see CONTRIBUTING.md) and build again."
@@ -103,7 +105,7 @@ def _lint(chapters: Iterable[Chapter], *, strict: bool) -> list[str]:
     problems = [problem for chapter in chapters for problem in lint(chapter)]
     fatal = [p for p in problems if strict or p.level == "error"]
     if fatal:
-        raise BadSource(fatal)
+        raise SourceError(fatal)
     return [str(problem) for problem in problems]
 
 
@@ -155,20 +157,14 @@ def _refuse_to_lose_answers(root: Path, paths: Iterable[Path]) -> None:
 
 
 def _holds_answers(path: Path) -> bool:
-    """Whether an answer cell differs from its stub (nbgrader's checksum tells)."""
-    from nbgrader.utils import compute_checksum, is_solution
-
+    """Whether a notebook that a build would replace holds somebody's work."""
     text = _text(path)
     if text is None:
         return False
     try:
-        cells = nbformat.reads(text, as_version=4).cells
+        return holds_answers(nbformat.reads(text, as_version=4))
     except Exception:  # a file that is not a notebook holds no answers that could be kept as one
         return False
-    return any(
-        is_solution(cell) and cell.metadata.nbgrader.get("checksum") not in (None, compute_checksum(cell))
-        for cell in cells
-    )
 
 
 def _difference(old: str | None, new: str, limit: int = 12) -> str:

@@ -18,13 +18,13 @@ from nbformat.v4 import new_code_cell
 from nbgrader.utils import determine_grade
 
 from autograder.authoring.case_runner import CellOutcome, TrialNotebook, one_line
-from autograder.authoring.chapter import Cell, Chapter, Exercise, stub
+from autograder.authoring.chapter import Cell, Chapter, ExerciseSource, stub
 from autograder.engine.coordinator.plan import chapter_plan
 from autograder.notebooks.restore import MasterCell
 from autograder.notebooks.scoring import automatic_score
 from userops.errors import CourseError
 
-Role = Literal["reference", "blank", "right", "wrong"]
+AnswerRole = Literal["reference", "blank", "right", "wrong"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class CaseResult:
     chapter: str
     lang: str
     exercise: str
-    role: Role
+    role: AnswerRole
     label: str
     line: int
     expected: float
@@ -171,8 +171,8 @@ def run_untouched(chapter: Chapter, lang: str) -> list[GradedTest]:
 class Answer:
     """An answer to one exercise, and what it should give."""
 
-    exercise: Exercise
-    role: Role
+    exercise: ExerciseSource
+    role: AnswerRole
     label: str
     cell: Cell  # where it stands
     source: str
@@ -180,7 +180,7 @@ class Answer:
     wanted: str | None = None  # the misconception that must be met
 
 
-def answers(exercise: Exercise) -> list[Answer]:
+def answers(exercise: ExerciseSource) -> list[Answer]:
     """The reference, the blank answer, then the exercise's cases in order of appearance."""
     solution, possible = exercise.solution, exercise.points
     found = [
@@ -208,7 +208,7 @@ def count_answers(chapter: Chapter, only: Sequence[str] = ()) -> int:
     return sum(len(answers(exercise)) for exercise in _wanted(chapter, only))
 
 
-def _wanted(chapter: Chapter, only: Sequence[str]) -> list[Exercise]:
+def _wanted(chapter: Chapter, only: Sequence[str]) -> list[ExerciseSource]:
     known = {exercise.key: exercise for exercise in chapter.exercises}
     unknown = sorted(set(only) - known.keys())
     if unknown:
@@ -233,7 +233,11 @@ def _samples(chapter: Chapter) -> tuple[tuple[int, int], ...]:
 
 
 def _try_all(
-    notebook: TrialNotebook, chapter: Chapter, lang: str, exercise: Exercise, progress: Callable[[], None]
+    notebook: TrialNotebook,
+    chapter: Chapter,
+    lang: str,
+    exercise: ExerciseSource,
+    progress: Callable[[], None],
 ) -> list[CaseResult]:
     """Try every answer but the reference, at the exercise's place."""
     tried = answers(exercise)[1:]

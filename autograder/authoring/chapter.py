@@ -16,9 +16,10 @@ from typing import Any, Final, Literal
 import yaml
 from jupytext.myst import MystMetadataParsingError, myst_to_notebook
 
+from autograder.notebooks.regions import replaced, spans, without_hidden
 from userops.errors import CourseError
 
-Kind = Literal["prose", "locked", "worked", "solution", "test", "memo", "case", "unknown"]
+CellKind = Literal["prose", "locked", "worked", "solution", "test", "memo", "case", "unknown"]
 
 SOURCES: Final = "solutions"
 CHAPTER_NAME: Final = re.compile(r"ch(\d\d)_[a-z0-9_]+")
@@ -52,7 +53,7 @@ class Cell:
 
     index: int
     line: int
-    kind: Kind
+    kind: CellKind
     lang: str | None
     source: str
     is_code: bool
@@ -85,7 +86,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Exercise:
+class ExerciseSource:
     """A solution cell, the cells that grade it, and the cases that prove the grading.
 
     ``steps`` are the locked and test cells between this solution cell and the next one, in order: what has
@@ -155,14 +156,14 @@ class Chapter:
         """Points of the whole chapter, manually graded ones included."""
         return sum(cell.points for cell in self.cells if cell.kind in ("test", "memo"))
 
-    def of_kind(self, *kinds: Kind) -> Iterator[Cell]:
+    def of_kind(self, *kinds: CellKind) -> Iterator[Cell]:
         """Cells of these kinds, in order of appearance."""
         return (cell for cell in self.cells if cell.kind in kinds)
 
     @property
-    def exercises(self) -> tuple[Exercise, ...]:
+    def exercises(self) -> tuple[ExerciseSource, ...]:
         """The automatically graded exercises in order of appearance."""
-        found: list[Exercise] = []
+        found: list[ExerciseSource] = []
         starts = [cell.index for cell in self.of_kind("solution")]
         for start, end in zip(starts, [*starts[1:], len(self.cells)], strict=True):
             solution = self.cells[start]
@@ -171,7 +172,7 @@ class Chapter:
             while steps and steps[-1].kind == "locked":
                 steps.pop()
             cases = [c for c in self.of_kind("case") if c.case and c.case.of == solution.grade_id]
-            found.append(Exercise(solution, tuple(steps), tuple(cases)))
+            found.append(ExerciseSource(solution, tuple(steps), tuple(cases)))
         return tuple(found)
 
 
@@ -180,27 +181,14 @@ def stub(cell: Cell) -> str:
 
     nbgrader makes the real stub; this one is for reading and running a cell on its own.
     """
-    return _without_region(cell.source, "SOLUTION", CODE_STUB.split("\n"), default=CODE_STUB)
+    if not spans(cell.source, "SOLUTION"):
+        return CODE_STUB
+    return replaced(cell.source, "SOLUTION", CODE_STUB.split("\n"))
 
 
 def visible(cell: Cell) -> str:
     """A test cell as a learner sees it, without its hidden tests."""
-    return _without_region(cell.source, "HIDDEN TESTS", [], default=cell.source)
-
-
-def _without_region(source: str, what: str, instead: list[str], *, default: str) -> str:
-    out: list[str] = []
-    inside = found = False
-    for line in source.split("\n"):
-        if f"BEGIN {what}" in line:
-            indent = line[: len(line) - len(line.lstrip())]
-            out += [indent + text for text in instead]
-            inside = found = True
-        elif f"END {what}" in line:
-            inside = False
-        elif not inside:
-            out.append(line)
-    return "\n".join(out) if found else default
+    return without_hidden(cell.source)
 
 
 def read_chapter(path: Path | str) -> Chapter:
@@ -290,7 +278,7 @@ def _read_case(raw: Any) -> Case:
     )
 
 
-def _kind(cell_type: str, nbgrader: Mapping[str, Any] | None, case: Case | None) -> Kind:
+def _kind(cell_type: str, nbgrader: Mapping[str, Any] | None, case: Case | None) -> CellKind:
     if case is not None:
         return "case" if cell_type == "code" and nbgrader is None else "unknown"
     if nbgrader is None:

@@ -35,7 +35,7 @@ _EXERCISE_HEADING: Final = re.compile(r"^#+ (?:Exercise|练习) ([\d.]+\w?)", re
 _CELL_ID_LENGTH: Final = 64  # nbformat's limit
 
 
-class BadSource(CourseError):
+class SourceError(CourseError):
     """Chapters that cannot be built; ``problems`` says what to mend, place by place."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

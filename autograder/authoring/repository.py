@@ -44,21 +44,6 @@ def chapter_paths(root: Path) -> list[Path]:
     return sorted(p for p in (root / SOURCES).glob("*.md") if CHAPTER_NAME.fullmatch(p.stem))
 
 
-def chapter_path(root: Path, name: str) -> Path:
-    """Find one chapter by its name, its number (``ch04``) or its path.
-
-    Raises:
-        CourseError: there is no such chapter; the message lists those that exist.
-    """
-    wanted = Path(name).stem if name.endswith(".md") else name.strip("/")
-    paths = chapter_paths(root)
-    for path in paths:
-        if wanted in (path.stem, path.stem.split("_")[0]):
-            return path
-    known = ", ".join(p.stem for p in paths) or "none yet"
-    raise CourseError(f"There is no chapter {name!r} in {root / SOURCES}: use one of these: {known}.")
-
-
 @dataclass(frozen=True)
 class Repository:
     """The folders of one checkout."""
@@ -88,7 +73,7 @@ class Repository:
         return [path.stem for path in chapter_paths(self.root)]
 
     def chapter(self, name: str) -> str:
-        """Return the chapter that ``name`` means: ``ch01``, ``1``, ``metrics`` or ``ch01_metrics``.
+        """Return the chapter that ``name`` means: ``ch01``, ``1``, ``metrics``, ``ch01_metrics``, its source's path.
 
         Raises:
             CourseError: no chapter, or more than one, answers to the name.
@@ -121,7 +106,7 @@ def repository(start: Path | None = None) -> Repository:
 
 
 def _match(name: str, chapters: Sequence[str]) -> str:
-    wanted = name.strip().lower().removesuffix(".ipynb").removesuffix(".md").replace("-", "_").strip("/")
+    wanted = Path(name.strip().lower()).name.removesuffix(".ipynb").removesuffix(".md").replace("-", "_")
     if not chapters:
         raise CourseError(
             "there is no chapter in solutions/: this checkout is incomplete; get a fresh copy of the course."

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from autograder.authoring.case_table import table
 from autograder.authoring.cases import count_answers, run_chapter, run_untouched
 from autograder.authoring.chapter import read_chapter
-from autograder.authoring.repository import chapter_path, chapter_paths, find_root
+from autograder.authoring.repository import repository
 from autograder.progress import Progress
 from userops import LANGUAGES
 from userops.errors import CourseError
@@ -30,11 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="show what the learner reads in every case")
     args = parser.parse_args(argv)
     try:
-        root = find_root()
-        paths = [chapter_path(root, name) for name in args.chapters] or chapter_paths(root)
+        repo = repository()
+        chapters = [repo.chapter(name) for name in args.chapters] or repo.chapters()
         answers = wrong = 0
-        for path in paths:
-            chapter = read_chapter(path)
+        for name in dict.fromkeys(chapters):
+            chapter = read_chapter(repo.source(name))
             for lang in [args.lang] if args.lang else LANGUAGES:
                 count = count_answers(chapter, args.only)
                 with Progress(f"{chapter.name} {lang}", count, sys.stderr, unit="answer") as bar:

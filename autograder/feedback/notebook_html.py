@@ -21,7 +21,7 @@ from autograder.feedback.safe_html import learner_html, plain, table_html
 from autograder.grading.check_messages import says, spoken
 from autograder.grading.marks import LONGEST
 from autograder.grading.outcomes import complaints, is_test, test_counts, visible_source
-from autograder.notebooks.restore import without_hidden
+from autograder.notebooks.regions import without_hidden
 
 MOST_TEXT: Final = 20_000  # characters of one output
 MOST_TABLE: Final = 200_000  # characters of one table's HTML: pandas shows 60 rows, which is far less

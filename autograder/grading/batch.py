@@ -35,10 +35,10 @@ from autograder.notebooks.restore import Change, restore
 from autograder.notebooks.submissions import (
     Submission,
     language_of_notebook,
-    moment,
     read_submission,
     students,
 )
+from autograder.notebooks.timestamps import parse_timestamp
 from autograder.progress import Progress, no_progress
 from userops.errors import CourseError
 
@@ -150,7 +150,7 @@ class HandIns:
         chapter = self.gradebook.chapter
         submission = read_submission(self.submitted, student, chapter, self.cells)
         digest = self.gradebook.digest(submission.data, self.version)
-        in_database = self.done.get(student) == moment(submission.when)
+        in_database = self.done.get(student) == parse_timestamp(submission.when)
         if in_database and self.gradebook.files.is_graded(student, submission.when, digest):
             return None
         lang = language_of_notebook(submission.notebook) or self.lang

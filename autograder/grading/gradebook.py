@@ -44,7 +44,7 @@ from autograder.grading.master import fits, from_edition, from_gradebook, read_m
 from autograder.grading.result_files import ResultFiles
 from autograder.notebooks.normalize import utf8
 from autograder.notebooks.scoring import automatic_score
-from autograder.notebooks.submissions import moment
+from autograder.notebooks.timestamps import parse_timestamp
 from userops.errors import CourseError
 
 if TYPE_CHECKING:
@@ -329,7 +329,7 @@ class ChapterGradebook:
         if self._begin is not None:
             self.gradebook.db.execute(self._begin)
         assignment, notebook = self._submitted(submission.student)
-        assignment.timestamp = moment(submission.when)
+        assignment.timestamp = parse_timestamp(submission.when)
         total = self._write_grades(notebook, scores)
         self._write_comments(notebook, submission)
         due = self._chapter.due

@@ -181,7 +181,7 @@ class _Cells:
 
     def answered(self, grade_id: str) -> bool:
         """Whether an answer cell holds anything but the stub."""
-        return self.by_id[grade_id].source.strip() not in ("", self.master_cells[grade_id].source.strip())
+        return self.master_cells[grade_id].is_answered_by(self.by_id[grade_id].source)
 
     def grade(self, grade_id: str) -> CellGrade:
         """What a test has earned: by the gradebook, or as nbgrader would read the outputs."""

@@ -14,7 +14,7 @@ from typing import Final
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from autograder.notebooks.restore import without_hidden
+from autograder.notebooks.regions import without_hidden
 
 HIDDEN_NOTE: Final = "# … hidden tests · 隐藏测试 …"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.grading.database_errors import GradingStoppedError, disk_errors
-from autograder.notebooks.submissions import TIMESTAMP
+from autograder.notebooks.timestamps import TIMESTAMP
 
 
 class ResultFiles:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.authoring.chapter import read_chapter
 from autograder.authoring.edition import edition
 from autograder.authoring.repository import Repository
+from autograder.notebooks.answers import holds_answers
 from autograder.notebooks.submissions import read_notebook
 from userops import LANGUAGES
 from userops.errors import CourseError
@@ -82,15 +83,8 @@ def _by_path(repo: Repository, path: Path) -> tuple[Path, str]:
 
 
 def _answered(path: Path) -> bool:
-    """Whether an answer cell of a released notebook differs from its stub (nbgrader's checksum tells)."""
-    from nbgrader.utils import compute_checksum, is_solution
-
     try:
-        cells = read_notebook(path).cells
-        return any(
-            is_solution(cell) and cell.metadata.nbgrader.get("checksum") not in (None, compute_checksum(cell))
-            for cell in cells
-        )
+        return holds_answers(read_notebook(path))
     except (CourseError, KeyError, AttributeError):
         return True  # broken by somebody: the one that was worked on
 

@@ -18,7 +18,6 @@ import atexit
 import os
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from autograder.grading.outcomes import hide_tests
 from autograder.notebooks.restore import MasterCell, restore
 from autograder.notebooks.scoring import normalise_outcome
 from autograder.notebooks.submissions import language_of_notebook
+from autograder.notebooks.timestamps import TIMESTAMP, write_timestamp
 from userops.errors import CourseError
 
 Resources = dict[str, Any]
@@ -170,8 +170,6 @@ def stamp(*, notebooks: Sequence[str], **_: Any) -> None:
     The hook is called before each submission with the paths of its notebooks.
     """
     for folder in {Path(notebook).parent for notebook in notebooks}:
-        path = folder / "timestamp.txt"
-        if not path.exists():
+        if not (folder / TIMESTAMP).exists():
             newest = max(notebook.stat().st_mtime for notebook in folder.glob("*.ipynb"))
-            moment = datetime.fromtimestamp(newest, tz=UTC)
-            path.write_text(f"{moment:%Y-%m-%d %H:%M:%S.%f} UTC\n", encoding="utf-8")
+            write_timestamp(folder, newest)

@@ -19,6 +19,7 @@ from nbgrader.nbgraderformat import SCHEMA_VERSION
 from nbgrader.utils import compute_checksum, is_locked
 
 from autograder.notebooks.normalize import free_id, has_ids, tidy, utf8
+from autograder.notebooks.regions import without_hidden
 
 LONGEST: Final = 100  # characters of an id that nobody knows
 
@@ -61,6 +62,10 @@ class MasterCell:
         """A fresh copy of the cell."""
         make = new_code_cell if self.cell_type == "code" else new_markdown_cell
         return make(source=self.source, metadata={"nbgrader": self.metadata()})
+
+    def is_answered_by(self, text: str) -> bool:
+        """Whether a learner's text in this cell is anything but what was handed out."""
+        return text.strip() not in ("", self.source.strip())
 
     @cached_property
     def checksum(self) -> str:
@@ -170,7 +175,7 @@ def _places(notebook: NotebookNode) -> dict[str, list[NotebookNode]]:
 
 def _which(true: MasterCell, places: Sequence[NotebookNode]) -> NotebookNode:
     if true.solution:
-        answered = [cell for cell in places if cell.source.strip() not in ("", true.source.strip())]
+        answered = [cell for cell in places if true.is_answered_by(cell.source)]
         return (answered or places)[-1]
     return places[-1] if true.grade else places[0]
 
@@ -223,16 +228,3 @@ def _grade_id(cell: NotebookNode) -> str | None:
 
 def _fixes_language(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and "use_language(" in cell.source
-
-
-def without_hidden(source: str) -> str:
-    """The text of a test cell without its hidden part, as nbgrader releases it."""
-    lines, hidden = [], False
-    for line in source.split("\n"):
-        if "BEGIN HIDDEN TESTS" in line:
-            hidden = True
-        elif "END HIDDEN TESTS" in line:
-            hidden = False
-        elif not hidden:
-            lines.append(line)
-    return "\n".join(lines)

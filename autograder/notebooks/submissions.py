@@ -8,7 +8,7 @@ is ever opened, and nothing larger than a notebook can be is ever read.
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
 import math
 import os
@@ -17,10 +17,10 @@ import stat
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from autograder.notebooks.timestamps import TIMESTAMP, format_timestamp, parse_timestamp, write_timestamp
 from userops import LANGUAGES
 from userops.errors import CourseError
 
@@ -35,11 +35,6 @@ MOST_PARTS: Final = 3_000_000
 DEEPEST: Final = 60  # values within values; a notebook needs eight
 DEEPEST_READ: Final = 800  # what lies deeper is damage, as it is to the JSON of Python 3.11
 LONGEST_ID: Final = 128  # characters of a student's id that nbgrader's gradebook holds
-TIMESTAMP: Final = "timestamp.txt"
-
-_TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?( ?(Z|[+-]\d\d:?\d\d|[A-Za-z_]+(/[A-Za-z_]+)*([+-]\d+)?))?"
-)
 
 
 # ------------------------------------------------------------------------------------------ what was handed in
@@ -209,7 +204,7 @@ def _grade_id(cell: Any) -> str | None:
 
 
 def _when(folder: Path, saved: float) -> str:
-    """When it was handed in: ``timestamp.txt``, else when the notebook was saved (as ``preprocessors.stamp``).
+    """When it was handed in: ``timestamp.txt``, else when the notebook was saved.
 
     A submission that was copied in by hand gets its ``timestamp.txt`` now: nbgrader and formgrader compare it
     with the gradebook's.
@@ -218,46 +213,23 @@ def _when(folder: Path, saved: float) -> str:
     if os.path.lexists(path):
         text = read_bytes(path, 1000)[0].decode("utf-8", errors="replace").strip()
         if text:
-            _moment(text, path)
+            _require_time(text, path)
             return text
-    text = f"{datetime.fromtimestamp(saved, tz=UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
-    try:
-        path.write_text(f"{text}\n", encoding="utf-8")
-    except OSError:
-        pass  # a read-only folder: the time is derived anew each time, and is the same
-    return text
+    with contextlib.suppress(
+        OSError
+    ):  # a read-only folder: the time is derived anew each time, and is the same
+        return write_timestamp(folder, saved)
+    return format_timestamp(saved)
 
 
-def _moment(text: str, path: Path) -> None:
+def _require_time(text: str, path: Path) -> None:
     """Refuse a time that nobody can read: formgrader would stop at it, for the whole class."""
     try:
-        parsed = moment(text)
+        parse_timestamp(text)
     except CourseError:
-        parsed = None
-    if parsed is None:
         raise CourseError(
             f"{_short(path)} does not hold a time: delete it, and the time when the notebook was saved will count."
-        )
-
-
-@functools.lru_cache(maxsize=64)
-def moment(text: str) -> datetime:
-    """A timestamp as nbgrader reads it: UTC, without a zone.
-
-    Raises:
-        CourseError: it is not one.
-    """
-    from nbgrader.utils import parse_utc
-
-    # dateutil reads much more than a time, the names of files for zones among it.
-    if _TIME.fullmatch(text):
-        try:
-            parsed = parse_utc(text)
-        except (ValueError, OverflowError, TypeError):
-            parsed = None
-        if parsed is not None and parsed.tzinfo is None:
-            return parsed
-    raise CourseError(f"“{_printable(text[:40])}” is not a time.")
+        ) from None
 
 
 # ------------------------------------------------------------------------------------------ reading

@@ -34,7 +34,7 @@ from traitlets.config import Config  # noqa: E402
 
 from autograder.authoring.chapter import read_chapter  # noqa: E402
 from autograder.authoring.edition import edition  # noqa: E402
-from autograder.authoring.repository import chapter_path, chapter_paths, find_root  # noqa: E402
+from autograder.authoring.repository import Repository, chapter_paths, find_root  # noqa: E402
 from autograder.engine import Engine, Job, chapter_plan  # noqa: E402
 from autograder.grading.master import from_edition  # noqa: E402
 from autograder.notebooks.restore import restore  # noqa: E402
@@ -50,7 +50,8 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="only every n-th notebook")
     args = parser.parse_args()
     root = find_root(ROOT)
-    paths = [chapter_path(root, name) for name in args.chapter or []] or chapter_paths(root)
+    repo = Repository(root)
+    paths = [repo.source(repo.chapter(name)) for name in args.chapter or []] or chapter_paths(root)
     differences = compared = 0
     for path in paths:
         chapter = read_chapter(path)

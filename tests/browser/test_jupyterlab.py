@@ -23,7 +23,7 @@ from lab_driver import (
 )
 from playwright.sync_api import Locator, Page, expect
 
-from autograder.authoring.chapter import Chapter, Exercise, read_chapter
+from autograder.authoring.chapter import Chapter, ExerciseSource, read_chapter
 
 CHAPTER = "ch01_metrics"
 
@@ -45,7 +45,7 @@ def answered(site: Path, lang: str, *, without: str) -> Path:
     return path
 
 
-def exercise_to_answer(chapter: Chapter) -> Exercise:
+def exercise_to_answer(chapter: Chapter) -> ExerciseSource:
     """The first exercise: the one a learner meets first."""
     return chapter.exercises[0]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from autograder.authoring.chapter import Cell, Chapter, Exercise, visible
+from autograder.authoring.chapter import Cell, Chapter, ExerciseSource, visible
 from autograder.authoring.lints.problem import Problem, at
 from autograder.notebooks.names import is_call, is_name, parsed
 
@@ -186,7 +186,7 @@ def proven(chapter: Chapter) -> Iterator[Problem]:
                 yield at(chapter, test, "proven", message, offset=line - 1, level="warning")
 
 
-def _misconceptions(exercise: Exercise) -> Iterator[tuple[Cell, str, int]]:
+def _misconceptions(exercise: ExerciseSource) -> Iterator[tuple[Cell, str, int]]:
     seen: set[str] = set()
     for test in exercise.tests:
         for node in ast.walk(parsed(test.source)):

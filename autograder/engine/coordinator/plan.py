@@ -12,6 +12,7 @@ from typing import Literal
 from nbformat import NotebookNode
 
 from autograder.notebooks.names import names_of, parsed
+from autograder.notebooks.regions import hidden_lines
 from autograder.notebooks.restore import MasterCell
 
 Role = Literal["learner", "locked", "test"]
@@ -190,20 +191,6 @@ def seen_before(source: str) -> int:
 def _first_line(node: ast.stmt) -> int:
     marks: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(mark.lineno for mark in marks)])
-
-
-def hidden_lines(source: str) -> tuple[tuple[int, int], ...]:
-    """First and last line (from 1) of each hidden part of a test."""
-    spans: list[tuple[int, int]] = []
-    first = 0
-    lines = source.split("\n")
-    for number, line in enumerate(lines, 1):
-        if "BEGIN HIDDEN TESTS" in line:
-            first = number
-        elif "END HIDDEN TESTS" in line and first:
-            spans.append((first, number))
-            first = 0
-    return (*spans, (first, len(lines))) if first else tuple(spans)
 
 
 def executed(job: Job, plan: ChapterPlan, outputs: Mapping[int, list[NotebookNode]]) -> NotebookNode:

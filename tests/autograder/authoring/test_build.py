@@ -20,7 +20,7 @@ from autograder.authoring import build as building
 from autograder.authoring import edition as editing
 from autograder.authoring.build import build
 from autograder.authoring.chapter import CODE_STUB, TEXT_STUB, read_chapter
-from autograder.authoring.edition import BadSource, edition, render
+from autograder.authoring.edition import SourceError, edition, render
 from autograder.authoring.repository import notebook_path
 from autograder.commands import build as command
 from userops.errors import CourseError
@@ -253,7 +253,7 @@ def test_an_error_leaves_the_last_good_notebooks(tmp_path):
         first.read_text(encoding="utf-8").replace("People, not events.", "People."), encoding="utf-8"
     )
     second.write_text(second.read_text(encoding="utf-8").replace("points: 4, ", ""), encoding="utf-8")
-    with pytest.raises(BadSource, match="points"):
+    with pytest.raises(SourceError, match="points"):
         build(root)
     assert files(root) == before
     assert sorted(p.name for p in root.iterdir()) == ["notebooks", "pyproject.toml", "solutions"]
@@ -372,7 +372,7 @@ def test_warnings_are_reported_and_stop_a_strict_build(tmp_path):
     path = root / "solutions" / "ch98_tiny.md"
     path.write_text(TEXT.replace("每条事件都有", "每条event都有"), encoding="utf-8")
     assert "spacing" in build(root).warnings[0]
-    with pytest.raises(BadSource, match="spacing"):
+    with pytest.raises(SourceError, match="spacing"):
         build(root, strict=True)
 
 
@@ -406,7 +406,13 @@ def test_command_exits_with_1_when_stale_and_2_when_the_source_is_bad(here, caps
     line = line_of(TEXT, "week = pd")
     assert f"solutions/ch98_tiny.md:{line}: points: a graded cell needs `points` (users_test)" in said
     assert cli.main(["build", "ch05"]) == 2
-    assert "There is no chapter 'ch05'" in capsys.readouterr().err
+    assert "there is no chapter “ch05”" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["ch98", "98", "tiny", "ch98_tiny", "solutions/ch98_tiny.md"])
+def test_command_knows_a_chapter_by_every_name_that_the_other_commands_know(here, capsys, name):
+    assert cli.main(["build", name]) == 0
+    assert "built notebooks/en/ch98_tiny/ch98_tiny.ipynb" in capsys.readouterr().out
 
 
 def test_command_prints_json_for_scripts(here, capsys):

@@ -448,7 +448,7 @@ def test_command_exits_with_2_when_a_cell_fails_or_a_name_is_unknown(here, capsy
     line = line_of(TEXT, "events.head()")
     assert f"ch98_tiny.md, worked cell, line {line}: AttributeError" in capsys.readouterr().err
     assert command.main(["ch05"]) == 2
-    assert "There is no chapter 'ch05'" in capsys.readouterr().err
+    assert "there is no chapter “ch05”" in capsys.readouterr().err
 
 
 def test_the_table_is_straight_with_wide_characters():

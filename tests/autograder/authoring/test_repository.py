@@ -33,6 +33,8 @@ def repo(tmp_path: Path) -> Repository:
         " ch01-metrics ",
         "ch01_metrics.md",
         "chapter 1",
+        "solutions/ch01_metrics.md",
+        "solutions/ch01_metrics/",
     ],
 )
 def test_a_chapter_answers_to_many_names(repo: Repository, name: str) -> None:
@@ -48,7 +50,9 @@ def test_ch1_is_chapter_one_and_not_the_start_of_twelve(repo: Repository) -> Non
     [("metrix", "ch01_metrics"), ("orientatoin", "ch00_orientation"), ("recall", "ch14"), ("ch02", "ch0")],
 )
 def test_an_unknown_chapter_brings_the_nearest_one(repo: Repository, name: str, nearest: str) -> None:
-    with pytest.raises(CourseError, match=rf"there is no chapter .*did you mean {nearest}"):
+    with pytest.raises(
+        CourseError, match=rf"there is no chapter .*did you mean {nearest}.*All chapters: ch00_orientation, "
+    ):
         repo.chapter(name)
 
 

@@ -28,7 +28,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange.default import ExchangeSubmit
 from traitlets.config import Config
 
-from autograder.authoring.chapter import Chapter, Exercise, read_chapter
+from autograder.authoring.chapter import Chapter, ExerciseSource, read_chapter
 from autograder.authoring.edition import edition
 from autograder.authoring.repository import Repository
 from autograder.grading.course import make_course, nbgrader_settings
@@ -153,7 +153,7 @@ def with_cases(chapter: Chapter, name: str, lang: str, kind: str, number: int) -
 
 
 def spoilt(
-    chapter: Chapter, name: str, lang: str, spoil: Callable[[NotebookNode, list[Exercise]], Points]
+    chapter: Chapter, name: str, lang: str, spoil: Callable[[NotebookNode, list[ExerciseSource]], Points]
 ) -> Student:
     """A notebook with every reference answer, to which something happens; returns what that costs."""
     notebook = filled_in(chapter, lang, references(chapter))
@@ -161,20 +161,20 @@ def spoilt(
     return Student(name, lang, {**full(chapter), **changes}, notebook)
 
 
-def kernel_dies(notebook: NotebookNode, exercises: list[Exercise]) -> Points:
+def kernel_dies(notebook: NotebookNode, exercises: list[ExerciseSource]) -> Points:
     """The third answer kills Python: that costs the third exercise alone."""
     cell_of(notebook, exercises[2].key).source = "import os\n\nos._exit(1)"
     return {exercises[2].key: 0.0}
 
 
-def code_fails(notebook: NotebookNode, exercises: list[Exercise]) -> Points:
+def code_fails(notebook: NotebookNode, exercises: list[ExerciseSource]) -> Points:
     """One answer does not parse, and an experiment of the learner's raises."""
     cell_of(notebook, exercises[0].key).source = "def broken(:\n    return"
     notebook.cells.insert(3, nbformat.v4.new_code_cell("1 / 0"))
     return {exercises[0].key: 0.0}
 
 
-def cells_deleted(notebook: NotebookNode, exercises: list[Exercise]) -> Points:
+def cells_deleted(notebook: NotebookNode, exercises: list[ExerciseSource]) -> Points:
     """A test is gone (the answer still counts), an answer with its test (no points), and the set-up."""
     gone = {exercises[0].tests[0].grade_id, exercises[1].key, exercises[1].tests[0].grade_id}
     gone.add(next(c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata))
@@ -182,7 +182,7 @@ def cells_deleted(notebook: NotebookNode, exercises: list[Exercise]) -> Points:
     return {exercises[1].key: 0.0}
 
 
-def cells_copied(notebook: NotebookNode, exercises: list[Exercise]) -> Points:
+def cells_copied(notebook: NotebookNode, exercises: list[ExerciseSource]) -> Points:
     """An answer and a test stand there twice, as JupyterLab pastes them; tests and metadata are tampered with.
 
     And every cell gets a warning on stderr from the learner's own code.

@@ -10,7 +10,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder.notebooks.restore import Change, MasterCell, restore, master_cells_of, without_hidden
+from autograder.notebooks.regions import without_hidden
+from autograder.notebooks.restore import Change, MasterCell, master_cells_of, restore
 
 TEST = "assert x\n### BEGIN HIDDEN TESTS\nassert x == 1\n### END HIDDEN TESTS"
 TRUTH = (

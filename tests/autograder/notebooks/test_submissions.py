@@ -20,15 +20,16 @@ from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum
 
 from autograder.notebooks import submissions
-from autograder.notebooks.restore import MasterCell, restore, without_hidden
+from autograder.notebooks.regions import without_hidden
+from autograder.notebooks.restore import MasterCell, restore
 from autograder.notebooks.submissions import (
     Submission,
     language_of_notebook,
-    moment,
     parse_notebook,
     read_submission,
     students,
 )
+from autograder.notebooks.timestamps import parse_timestamp
 from userops.errors import CourseError
 
 CHAPTER: Final = "ch04_retention"
@@ -498,7 +499,7 @@ def test_a_read_only_folder_gives_the_same_time_each_time(
     ],
 )
 def test_times_are_read_as_nbgrader_reads_them(text: str, hour: int) -> None:
-    assert (moment(text).hour, moment(text).tzinfo) == (hour, None)
+    assert (parse_timestamp(text).hour, parse_timestamp(text).tzinfo) == (hour, None)
 
 
 # ------------------------------------------------------------------------------------------ fuzz
