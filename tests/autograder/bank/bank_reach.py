@@ -27,7 +27,9 @@ _SYSCALL = "import ctypes, os, sys\nlibc = ctypes.CDLL(None, use_errno=True)\nde
 REACH: Final = [
     Case("read_course", "read solutions, hidden tests, gradebook, other submissions", _cell(
         "import os, pathlib\nfor top in ('@ROOT@', '/root', '/home', '/srv', '/mnt', '@BESIDE@', os.path.expanduser('~'), '/tmp'):\n"
-        "    for folder, _, files in os.walk(top):\n        if '.venv' in folder or 'site-packages' in folder or '/userops' in folder or '/datasets' in folder or '/lib/python' in folder or '/autograder' in folder and 'tests' not in folder:\n            continue\n"
+        # What it may see is not looked through: an environment has tens of thousands of files, and the cell a second.
+        "    for folder, folders, files in os.walk(top):\n        if not folder.endswith('/tests'):\n"
+        "            folders[:] = [n for n in folders if n not in ('.venv', 'site-packages', 'userops', 'datasets', 'autograder') and not n.startswith('python3')]\n"
         "        for name in files:\n            if name.endswith(('.md', '.db', '.ipynb', '.env', '.pem', '_history')) or 'bank' in name:\n"
         "                print('GOT', folder, name, open(os.path.join(folder, name), errors='replace').read()[:2000])"), never=("GOT",)),
     Case("read_system", "read passwords, keys, other processes, the host's settings", _cell(_tried(
