@@ -282,14 +282,16 @@ def _kind(cell_type: str, nbgrader: Mapping[str, Any] | None, case: Case | None)
     if case is not None:
         return "case" if cell_type == "code" and nbgrader is None else "unknown"
     if nbgrader is None:
-        return {"markdown": "prose", "code": "worked"}.get(cell_type, "unknown")  # type: ignore[return-value]
+        return _PLAIN_KINDS.get(cell_type, "unknown")
     flags = tuple(bool(nbgrader.get(key)) for key in ("solution", "grade", "locked"))
-    if cell_type == "code":
-        return {
-            (True, False, False): "solution",
-            (False, True, True): "test",
-            (False, False, True): "locked",
-        }.get(flags, "unknown")  # type: ignore[return-value]
-    if cell_type == "markdown" and flags == (True, True, False):
-        return "memo"
-    return "unknown"
+    return _GRADED_KINDS.get((cell_type, *flags), "unknown")
+
+
+_PLAIN_KINDS: Final[dict[str, CellKind]] = {"markdown": "prose", "code": "worked"}
+# By type, and by nbgrader's marks: solution, grade, locked.
+_GRADED_KINDS: Final[dict[tuple[object, ...], CellKind]] = {
+    ("code", True, False, False): "solution",
+    ("code", False, True, True): "test",
+    ("code", False, False, True): "locked",
+    ("markdown", True, True, False): "memo",
+}

@@ -67,7 +67,7 @@ def edition(chapter: Chapter, lang: str, *, release: bool) -> NotebookNode:
     """
     if lang not in LANGUAGES:
         raise ValueError(f"unknown language {lang!r}: use one of {', '.join(LANGUAGES)}")
-    notebook = nbformat.v4.new_notebook(metadata=json.loads(json.dumps(_METADATA)))
+    notebook: NotebookNode = nbformat.v4.new_notebook(metadata=json.loads(json.dumps(_METADATA)))
     notebook.metadata["userops"] = {"chapter": chapter.name, "lang": lang}
     notebook.cells = [_language_cell(chapter, lang), *_cells(chapter, lang)]
     _validate(chapter, notebook)
@@ -79,11 +79,11 @@ def edition(chapter: Chapter, lang: str, *, release: bool) -> NotebookNode:
 
 def render(notebook: NotebookNode) -> str:
     """The text of a notebook file: keys sorted, one final newline; equal notebooks give equal bytes."""
-    return nbformat.writes(notebook).rstrip("\n") + "\n"
+    return str(nbformat.writes(notebook)).rstrip("\n") + "\n"
 
 
 def _language_cell(chapter: Chapter, lang: str) -> NotebookNode:
-    cell = nbformat.v4.new_code_cell(
+    cell: NotebookNode = nbformat.v4.new_code_cell(
         f'from userops import use_language\n\nuse_language("{lang}", "{chapter.name}")',
         metadata={"deletable": False, "editable": False},
     )

@@ -9,22 +9,18 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import webbrowser
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from autograder.authoring.repository import repository
+from autograder.authoring.repository import repository, shown
+from autograder.feedback.own_page import require_writable, write_page
+from autograder.feedback.page import STATES, page_of
+from autograder.grading.single import CheckResult, check, find_notebook
+from autograder.jupyter.server import has_screen
 from autograder.notebooks.submissions import language_of_notebook, read_notebook
 from autograder.progress import Progress
 from userops import LANGUAGES
-from userops.errors import CourseError
-
-if TYPE_CHECKING:
-    from autograder.feedback.page import Page
-from autograder.authoring.repository import shown
-from autograder.grading.single import CheckResult, check, find_notebook
 
 EXAMPLE: Final = """\
 examples:
@@ -55,18 +51,16 @@ def run(args: argparse.Namespace) -> int:
     lang = language_of_notebook(notebook, path) or args.lang or "en"
     page_path = args.output or repo.feedback / f"{chapter}.{lang}.html"
     repo.require_tables(chapter)
-    _require_writable(page_path)
-    from autograder.feedback.page import page_of
-
+    require_writable(page_path)
     with Progress(chapter, 0, sys.stderr, unit="cell", intro=INTRO) as bar:
         result = check(repo, chapter, lang, notebook, progress=bar.at)
-    _write_page(page_path, page_of(result, shown(repo, path)))
+    write_page(page_path, page_of(result, shown(repo, path)))
     if args.json:
         print(json.dumps(result.as_json(path, page_path), ensure_ascii=False, indent=1))
         return 0
     print(_summary(result))
     print(f"\n{_t(lang, 'Feedback', '学习反馈')}: {page_path.resolve()}")
-    if not args.no_browser and _has_screen(os.environ):
+    if not args.no_browser and has_screen(os.environ):
         webbrowser.open(page_path.resolve().as_uri())
     return 0
 
@@ -76,8 +70,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _summary(result: CheckResult) -> str:
     """The result in a few lines for the terminal."""
-    from autograder.feedback.page import STATES
-
     lang, marks = result.lang, result.marks
     word = _t(lang, "points", "分")
     lines = [f"{result.chapter} ({lang})  {marks.points:g} / {marks.possible:g} {word}"]
@@ -95,37 +87,6 @@ def _summary(result: CheckResult) -> str:
         if verdict.wrong and verdict.state != "not_attempted":
             lines += [f"          {line}" for line in verdict.wrong[0].splitlines()[:3]]
     return "\n".join(lines)
-
-
-def _require_writable(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise CourseError(
-            f"The feedback cannot be written to {path.parent} ({error.strerror}): name another file with --output."
-        ) from error
-
-
-def _write_page(path: Path, page: Page) -> None:
-    from autograder.feedback.page import render
-
-    try:
-        path.write_text(render(page), encoding="utf-8")
-    except OSError as error:
-        raise CourseError(
-            f"The feedback cannot be written to {path} ({error.strerror}): name another file with --output."
-        ) from error
-
-
-def _has_screen(environ: Mapping[str, str]) -> bool:
-    """Whether a browser could be seen here."""
-    if sys.platform in ("darwin", "win32"):
-        return not environ.get("SSH_CONNECTION")
-    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
 def _t(lang: str, en: str, zh: str) -> str:

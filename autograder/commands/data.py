@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ EXAMPLE = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``userops data``."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     simulate = actions.add_parser("simulate", help="make a company's tables from a seed")
     simulate.add_argument("--users", type=int, default=20_000, help="registered users (default: 20000)")
@@ -49,54 +48,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run ``userops data``; 0: done, 1: problems found (``validate``)."""
     return {"simulate": _simulate, "validate": _validate, "describe": _describe}[args.action](args)
 
 
 def _simulate(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from userops.simulate import simulate
+    from userops.simulate.new_folder import simulate_into
 
-    out: Path = args.out
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CourseError(f"{out} is not empty; name a new folder, so that no data are lost.")
-    if args.seed < 0:
-        raise CourseError("The seed must be 0 or more.")
-    # Made beside its place and moved there when complete: an interrupted run leaves nothing half-made.
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise CourseError(
-            f"Cannot write to {out.parent} ({error.strerror}); choose another --out."
-        ) from error
-    try:
-        work.chmod(0o755)
-        with tqdm(total=args.users, unit=" users", disable=args.quiet or not sys.stderr.isatty()) as bar:
-            events = simulate(
-                work,
-                args.users,
-                args.seed,
-                workers=args.workers,
-                progress=bar.update,
-            )
-        if out.exists():
-            out.rmdir()
-        work.rename(out)
-    except OSError as error:
-        raise CourseError(f"Writing {out} failed ({error.strerror}); is the disk full?") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    with tqdm(total=args.users, unit=" users", disable=args.quiet or not sys.stderr.isatty()) as bar:
+        events = simulate_into(args.out, args.users, args.seed, workers=args.workers, progress=bar.update)
+    size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
     print(
-        f"{out}: {args.users:,} users, {events:,} events, {size / 1e6:,.1f} MB. Use it with USEROPS_DATA={out}"
+        f"{args.out}: {args.users:,} users, {events:,} events, {size / 1e6:,.1f} MB. "
+        f"Use it with USEROPS_DATA={args.out}"
     )
     return 0
 
 
 def _validate(args: argparse.Namespace) -> int:
     from userops import data_folder
-    from userops.schema.validation import Problem, read_mapping, read_parts, rename, validate
+    from userops.schema.constraints import Problem
+    from userops.schema.validation import read_mapping, read_parts, rename, validate
 
     folder = args.folder or Path(data_folder())
     mapping = read_mapping(args.columns) if args.columns else {}

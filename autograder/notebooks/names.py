@@ -7,7 +7,7 @@ import builtins
 import functools
 import symtable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 # IPython gives the first two to every notebook.
 _ALWAYS: Final = frozenset({"display", "get_ipython", "__name__"}) | frozenset(dir(builtins))
@@ -78,7 +78,7 @@ def parsed(source: str) -> ast.Module:
         return ast.Module([], [])
 
 
-def is_call(node: ast.AST, owner: str, attribute: str) -> bool:
+def is_call(node: ast.AST, owner: str, attribute: str) -> TypeGuard[ast.Call]:
     """Whether ``node`` is ``owner.attribute(...)``."""
     return (
         isinstance(node, ast.Call)

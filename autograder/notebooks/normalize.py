@@ -41,7 +41,7 @@ def tidy(notebook: NotebookNode) -> None:
 
 def has_ids(notebook: NotebookNode) -> bool:
     """Whether the notebook's format gives cells an id."""
-    return notebook.nbformat_minor >= IDS_SINCE
+    return bool(notebook.nbformat_minor >= IDS_SINCE)
 
 
 def free_id(wanted: str, taken: set[str]) -> str:

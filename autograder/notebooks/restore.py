@@ -8,7 +8,7 @@ they said when they were written; and each answer is the learner's. Both ways of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
@@ -60,7 +60,7 @@ class MasterCell:
 
     def cell(self) -> NotebookNode:
         """A fresh copy of the cell."""
-        make = new_code_cell if self.cell_type == "code" else new_markdown_cell
+        make: Callable[..., NotebookNode] = new_code_cell if self.cell_type == "code" else new_markdown_cell
         return make(source=self.source, metadata={"nbgrader": self.metadata()})
 
     def is_answered_by(self, text: str) -> bool:
@@ -70,7 +70,7 @@ class MasterCell:
     @cached_property
     def checksum(self) -> str:
         """nbgrader's checksum of the cell as handed out: an answer with this checksum is no answer."""
-        return compute_checksum(self.cell())
+        return str(compute_checksum(self.cell()))
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _put_right(cell: NotebookNode, true: MasterCell) -> list[Change]:
 
 
 def _put_back(notebook: NotebookNode, master_cells: Sequence[MasterCell]) -> list[Change]:
-    changes = []
+    changes: list[Change] = []
     there = {cell.metadata.nbgrader.grade_id for cell in _graded(notebook)}
     if all(true.grade_id in there for true in master_cells):
         return changes

@@ -300,7 +300,7 @@ def parse_notebook(data: bytes, name: str) -> NotebookNode:
 
     name = _printable(name)
     raw = _json(data, name)
-    version = raw.get("nbformat")
+    version: int = raw["nbformat"]
     if version in (1, 2, 3):
         raw = _from_old(raw, name)
     elif version > 4:
@@ -308,7 +308,7 @@ def parse_notebook(data: bytes, name: str) -> NotebookNode:
             f"{name} is in a newer notebook format ({version}) than this course knows (4): save it with the course's "
             "own JupyterLab (userops lab)."
         )
-    notebook = nbformat.from_dict(_bounded(raw))
+    notebook: NotebookNode = nbformat.from_dict(_bounded(raw))
     if not isinstance(notebook.get("metadata"), Mapping):
         notebook.metadata = nbformat.NotebookNode()
     _require_python(notebook, name)

@@ -68,23 +68,23 @@ def opening(chapter: Chapter) -> Iterator[Problem]:
 
 def twins(chapter: Chapter) -> Iterator[Problem]:
     """Every English prose cell is followed at once by its Chinese twin, of the same build."""
-    prose = [cell if cell.kind == "prose" else None for cell in chapter.cells]
+    prose: list[Cell | None] = [cell if cell.kind == "prose" else None for cell in chapter.cells]
     for cell in chapter.of_kind("prose"):
         if cell.lang not in ("en", "zh"):
             yield at(
                 chapter, cell, "twins", 'start this text with `+++ {"lang": "en"}` or `+++ {"lang": "zh"}`'
             )
-    for cell, following in pairwise([*prose, None]):
-        if cell is None or cell.lang != "en":
+    for text, following in pairwise([*prose, None]):
+        if text is None or text.lang != "en":
             continue
         if following is None or following.lang != "zh":
-            yield at(chapter, cell, "twins", "its Chinese twin is missing or empty: put it right below")
+            yield at(chapter, text, "twins", "its Chinese twin is missing or empty: put it right below")
             continue
-        for what, count in _shape(cell, following):
+        for what, count in _shape(text, following):
             yield at(chapter, following, "twins", f"the twins differ in {what}: {count}")
-    for previous, cell in pairwise([None, *prose]):
-        if cell is not None and cell.lang == "zh" and (previous is None or previous.lang != "en"):
-            yield at(chapter, cell, "twins", "its English twin is missing or empty: put it right above")
+    for previous, text in pairwise([None, *prose]):
+        if text is not None and text.lang == "zh" and (previous is None or previous.lang != "en"):
+            yield at(chapter, text, "twins", "its English twin is missing or empty: put it right above")
     yield from _unclosed(chapter)
 
 

@@ -116,7 +116,7 @@ class Trial:
         while waiting or running:
             if waiting and len(running) < workers:
                 at, sources = waiting.pop()
-                file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when its process has ended
+                file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when its process has ended
                 if (pid := os.fork()) == 0:
                     self._become(sources, count, file)
                 running[pid] = at, file

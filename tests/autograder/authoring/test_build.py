@@ -58,8 +58,8 @@ def test_editions_differ_in_code_by_the_first_cell_alone(chapter):
         en, zh = (code(edition(chapter, lang, release=release)) for lang in LANGUAGES)
         assert [key for key in en if en[key] != zh[key]] == ["language"]
         assert list(en) == list(zh)
-    assert en["language"].endswith('use_language("en")')
-    assert zh["language"].endswith('use_language("zh")')
+    assert en["language"].endswith('use_language("en", "ch98_tiny")')
+    assert zh["language"].endswith('use_language("zh", "ch98_tiny")')
 
 
 def test_the_first_cell_cannot_be_edited_and_is_not_graded(chapter):
