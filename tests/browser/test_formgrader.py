@@ -31,6 +31,7 @@ def gradebook(instructors_lab: Lab, tmp_path_factory: pytest.TempPathFactory) ->
             [sys.executable, "-m", *command],
             cwd=site,
             env=free_environment(home, site),
+            check=False,
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -92,7 +92,7 @@ def _show(message: str) -> None:
         f'color:var(--jp-ui-font-color2,#616161)"><b>○ {heading}</b><br>{lines}</div>'
     )
     plain = "\n".join(box(message, "not_attempted")).replace("\x1b[1m", "").replace("\x1b[0m", "")
-    display({"text/html": html, "text/plain": plain}, raw=True)
+    display({"text/html": html, "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]
 
 
 def _inline(line: str) -> str:
