@@ -31,10 +31,10 @@ def gradebook(instructors_lab: Lab, tmp_path_factory: pytest.TempPathFactory) ->
             [sys.executable, "-m", *command],
             cwd=site,
             env=free_environment(home, site),
-            check=False,
             capture_output=True,
             text=True,
             encoding="utf-8",
+            check=False,
         )
         assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}"
 

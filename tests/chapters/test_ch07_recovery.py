@@ -47,7 +47,9 @@ def kmeans(table: pd.DataFrame) -> np.ndarray:
 def test_k_means_on_the_habits_recovers_the_personas_well_but_not_perfectly(wide, truth) -> None:
     ari, low, high = interval(truth, personas.team_segments(wide).to_numpy())
     assert 0.5 < low < high < 0.9
-    assert round(ari, 2) == 0.76  # the text of section 6 says so
+    # The text of section 6 says 0.76. A user on the edge of two segments may fall to the other side with another
+    # build of the linear algebra below k-means, which moves the third place.
+    assert abs(ari - 0.76) < 0.015
 
 
 def test_the_interviews_are_the_truth_about_a_random_sample(wide, truth) -> None:
