@@ -197,6 +197,12 @@ class Notebook:
         with contextlib.suppress(ValueError, AttributeError):
             self.shell.events.unregister("post_execute", plt._draw_all_if_interactive)  # noqa: SLF001
 
+    def draw_nothing(self) -> None:
+        """Show no pictures of figures from here on: where nobody looks at them, drawing is all that they cost."""
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats()
+
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
         """Python as a cell finds it: its streams, ``get_ipython`` and ``display``, no keyboard."""

@@ -2,7 +2,8 @@
 
 A chapter's cases (right answers in another style, wrong ones with their misconception) run in the very notebook
 that runs submissions, so what they print, show and raise is what a learner will see. Each is tried in a fork made
-at its exercise's place: whatever an answer does to names, settings or tables ends with its fork.
+at its exercise's place: whatever an answer does to names, settings or tables ends with its fork. Only pictures are
+not drawn there: nobody looks at them.
 
 There are no walls in here, and test and answer share one process: what runs is the author's own code.
 """
@@ -137,6 +138,7 @@ class Trial:
         try:
             gc.disable()  # a collection would copy every page that is shared; nothing in here lives long
             self.notebook.spill()  # its own, or it would write into its parent's
+            self.notebook.draw_nothing()
             outcomes = [encode(self._run(source, count + at)) for at, source in enumerate(sources)]
             file.write(messages.encode(outcomes))
             file.flush()

@@ -285,6 +285,17 @@ def test_figures_are_drawn_without_a_screen_and_a_missing_glyph_is_told(monkeypa
             run_chapter(changed(("events.head()", without_font)), "zh")
 
 
+def test_the_chapters_figures_are_drawn_and_those_of_answers_are_not():
+    chapter = changed()
+    solution = chapter.exercises[0].solution
+    source = "import matplotlib.pyplot as plt\n\nfig, ax = plt.subplots()"
+    with TrialNotebook(chapter, "en") as trial:
+        kinds = [output.data.keys() for output in trial.run(solution, source=source).outputs]
+        assert [set(kind) for kind in kinds] == [{"text/plain", "image/png"}]
+        ((_, answer, _),) = trial.attempt(solution, [source], [])
+        assert [set(output.data) for output in answer.outputs] == [{"text/plain"}]
+
+
 # --- the untouched notebook
 
 
