@@ -201,7 +201,7 @@ class Notebook:
         """Show no pictures of figures from here on: where nobody looks at them, drawing is all that they cost."""
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        set_matplotlib_formats()
+        set_matplotlib_formats()  # type: ignore[no-untyped-call]
 
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
