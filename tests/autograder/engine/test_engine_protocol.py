@@ -9,11 +9,16 @@ import msgpack
 import pytest
 
 from autograder.engine.protocol import (
+    AnswerEnded,
+    AnswerTried,
+    BeginChapter,
     BeginExamination,
     Busy,
     Call,
     CellOutputs,
     CellReport,
+    CellTried,
+    ChapterBegun,
     CountThreads,
     Failed,
     Fork,
@@ -42,6 +47,8 @@ from autograder.engine.protocol import (
     TakeSnapshot,
     Threads,
     Trace,
+    TryAnswers,
+    TryCell,
     Used,
     decode,
     encode,
@@ -86,7 +93,16 @@ BETWEEN: Final = (
     RunRest("assert x", 4, 1, [(2, 5)], {"x": b"packed"}, ["y"]),
     CellReport([{"output_type": "error"}], ["counted_events"], False, True),
 )
-ALL: Final = (*TO_A_FORK_SERVER, *BETWEEN)
+OF_A_TRIAL: Final = (
+    BeginChapter("/course", [[400, 7]]),
+    ChapterBegun(),
+    TryCell("x = 1", 3, True),
+    CellTried([{"output_type": "stream"}], ["counted_events"], "KeyError", "'x'", 2),
+    TryAnswers([["x = 1", "assert x"]], 4, 2),
+    AnswerTried(0, [{"outputs": []}]),
+    AnswerEnded(1, "it took too long"),
+)
+ALL: Final = (*TO_A_FORK_SERVER, *BETWEEN, *OF_A_TRIAL)
 
 
 def test_every_message_is_tried_here() -> None:
@@ -98,7 +114,7 @@ def test_there_and_back_to_a_fork_server(message: Message) -> None:
     assert decode(msgpack.unpackb(msgpack.packb(encode(message))), type(message)) == message
 
 
-@pytest.mark.parametrize("message", BETWEEN, ids=lambda message: type(message).__name__)
+@pytest.mark.parametrize("message", [*BETWEEN, *OF_A_TRIAL], ids=lambda message: type(message).__name__)
 def test_there_and_back_between_two_processes(message: Message) -> None:
     assert decode(messages.decode(messages.encode(encode(message))), Ready, type(message)) == message
 
