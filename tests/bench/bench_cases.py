@@ -25,11 +25,13 @@ os.environ.setdefault("USEROPS_DATA", str(ROOT / "datasets"))
 from kernel_run import run_in_kernel  # noqa: E402
 from nbclient.exceptions import CellExecutionError  # noqa: E402
 
+from autograder.authoring.case_table import table  # noqa: E402
 from autograder.authoring.cases import run_chapter, run_untouched  # noqa: E402
 from autograder.authoring.chapter import Chapter, read_chapter  # noqa: E402
 from autograder.authoring.edition import edition  # noqa: E402
-from autograder.authoring.repository import chapter_path, chapter_paths, notebook_path  # noqa: E402
-from autograder.commands.cases import table  # noqa: E402
+from autograder.authoring.repository import Repository  # noqa: E402
+
+REPO: Final = Repository(ROOT)
 
 
 def main() -> int:
@@ -39,10 +41,10 @@ def main() -> int:
     )
     parser.add_argument("--chapter", action="append", help="only this one (repeatable)")
     args = parser.parse_args()
-    paths = [chapter_path(ROOT, name) for name in args.chapter or []] or chapter_paths(ROOT)
+    chapters = [REPO.chapter(name) for name in args.chapter or REPO.chapters()]
     faults = 0
-    for path in paths:
-        chapter = read_chapter(path)
+    for name in chapters:
+        chapter = read_chapter(REPO.source(name))
         for lang in ("en", "zh"):
             started = time.perf_counter()
             answers, found = everything(chapter, lang)
@@ -66,9 +68,7 @@ def everything(chapter: Chapter, lang: str) -> tuple[int, list[str]]:
         if graded.points
     ]
     try:
-        run = run_in_kernel(
-            edition(chapter, lang, release=False), notebook_path(ROOT, chapter.name, lang).parent
-        )
+        run = run_in_kernel(edition(chapter, lang, release=False), REPO.notebook(chapter.name, lang).parent)
     except CellExecutionError as error:
         return len(results), [*found, f"the notebook fails in a kernel: {error}"]
     found += [f"the notebook writes to stderr: {text}" for text in run.noise]
