@@ -73,11 +73,6 @@ class Cell:
         return float(points) if isinstance(points, int | float) else 0.0
 
     @property
-    def is_autograded(self) -> bool:
-        """Whether nbgrader runs this cell to give points."""
-        return self.kind == "test"
-
-    @property
     def name(self) -> str:
         """How messages call the cell: its grade id, its case, else its kind."""
         if self.case is not None:
